@@ -1,0 +1,3 @@
+"""What every test has at hand: the real servers of `tests/services`."""
+
+pytest_plugins = ["tests.services.fixtures"]

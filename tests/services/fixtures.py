@@ -1,0 +1,31 @@
+"""The servers as pytest fixtures, shared by all tests of a run, in all of its xdist workers."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.s3 import S3Server
+
+
+@pytest.fixture(scope="session")
+def services_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of this run that all of its xdist workers share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "services"
+
+
+@pytest.fixture(scope="session")
+def s3_server(services_directory: Path) -> Iterator[S3Server]:
+    """The run's S3 server. Others use it at the same time: keep to your own bucket, in faults and counts too."""
+    with S3Server(services_directory / "s3") as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a fresh, empty bucket; the environment points AWS clients at its server for the length of the test."""
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    return s3_server.bucket()
