@@ -1,0 +1,1 @@
+"""What a user writes, and the graph and lint findings read from it. No I/O but reading source; no Airflow."""
