@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.airflow import LiveAirflow
 from tests.services.s3 import S3Server
 
 
@@ -29,3 +30,10 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     return s3_server.bucket()
+
+
+@pytest.fixture(scope="session")
+def live_airflow_sqlite(services_directory: Path, s3_server: S3Server) -> Iterator[LiveAirflow]:
+    """The run's Airflow on SQLite; its tasks can reach `s3_server`. Shared: name your DAGs and runs so that they are yours alone."""
+    with LiveAirflow(services_directory / "airflow-sqlite", environment=s3_server.environment()) as airflow:
+        yield airflow

@@ -1,0 +1,179 @@
+"""A real Airflow for tests: scheduler, API server, DAG processor and triggerer, each a process of its own."""
+
+import json
+import secrets
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import httpx
+
+from tests.services.airflow_api import AirflowApi
+from tests.services.airflow_database import clean_environment, copy_sqlite_template
+from tests.services.guarded import GuardedService, free_port
+from tests.services.waiting import wait_until
+
+START_SECONDS = 120.0
+REPOSITORY = Path(__file__).parents[2]
+PASSWORDS = {"admin": "admin-password", "viewer": "viewer-password"}
+COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+# What makes a run take as long as its tasks do, and a new DAG file be seen in a second or two.
+QUICK = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+    "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+}
+
+
+class LiveAirflow(GuardedService):
+    """An Airflow in a home of its own on free loopback ports; a context manager.
+
+    LocalExecutor, simple auth manager with the users `admin` and `viewer` (`PASSWORDS`), no examples, DAGs not paused when new.
+    The repository is on the Python path of its processes, so DAG files may import the package and `tests`.
+
+    Args:
+        directory: see `GuardedService`; processes that name the same one share one Airflow.
+        environment: more environment variables for all its processes, such as `AIRFLOW__MLFLOW_PROVIDER__…`, `AWS_…` or
+            `KUBECONFIG`. Of a shared Airflow, the process that starts it decides.
+        sql_alchemy_conn: a migrated database. Without it, a new SQLite file.
+    """
+
+    base_url: str
+    api: AirflowApi
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        sql_alchemy_conn: str | None = None,
+    ) -> None:
+        super().__init__(directory)
+        self._extra = dict(environment or {})
+        self._sql_alchemy_conn = sql_alchemy_conn or f"sqlite:///{self.home / 'airflow.db'}"
+
+    @property
+    def home(self) -> Path:
+        """`AIRFLOW_HOME`."""
+        return self.directory / "home"
+
+    @property
+    def dags_folder(self) -> Path:
+        """Where DAG files go."""
+        return self.home / "dags"
+
+    def add_dag(self, dag_id: str, source: str, *, timeout: float = 60.0) -> None:
+        """Write `<dag_id>.py`, with the given (dedented) source, into the DAGs folder, and wait until this version is parsed.
+
+        Raises:
+            AssertionError: it has an import error, or was not parsed in time.
+        """
+        path = self.dags_folder / f"{dag_id}.py"
+        began = datetime.now(timezone.utc)
+        partial = path.with_suffix(".partial")
+        partial.write_text(dedent(source))
+        partial.rename(path)
+        self.api.wait_for_dag(dag_id, filename=path.name, parsed_after=began, timeout=timeout)
+
+    def login(self, username: str) -> AirflowApi:
+        """The API as another user sees it: `admin` or `viewer`. The caller closes it."""
+        return AirflowApi(self.base_url, username, PASSWORDS[username], self.dags_folder, self.check_alive)
+
+    def environment(self) -> dict[str, str]:
+        """The environment of Airflow's processes, also for running `airflow` commands against it (only once it is started)."""
+        environment: dict[str, str] = json.loads((self.directory / "environment.json").read_text())
+        return environment
+
+    def stop(self) -> None:
+        """Stop using it; see `GuardedService.stop`."""
+        if api := self.__dict__.pop("api", None):
+            api.close()
+        super().stop()
+
+    def _launch(self) -> dict[str, Any]:
+        port = free_port()
+        self.dags_folder.mkdir(parents=True, exist_ok=True)
+        environment = self._settings(port)
+        (self.directory / "environment.json").write_text(json.dumps(environment))
+        (self.home / "passwords.json").write_text(json.dumps(PASSWORDS))
+        if self._sql_alchemy_conn.startswith("sqlite") and not (self.home / "airflow.db").exists():
+            copy_sqlite_template(self.home / "airflow.db")
+        airflow = [sys.executable, "-m", "airflow"]
+        commands = {
+            "scheduler": [*airflow, "scheduler", "--skip-serve-logs"],
+            "api-server": [
+                *airflow,
+                "api-server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--workers",
+                "1",
+            ],
+            "dag-processor": [*airflow, "dag-processor"],
+            "triggerer": [*airflow, "triggerer", "--skip-serve-logs"],
+        }
+        self._guard(commands, environment)
+        self._wait_until_healthy(f"http://127.0.0.1:{port}")
+        return {"port": port}
+
+    def _joined(self, facts: dict[str, Any]) -> None:
+        self.base_url = f"http://127.0.0.1:{facts['port']}"
+        self.api = self.login("admin")
+
+    def _wait_until_healthy(self, base_url: str) -> None:
+        health: dict[str, str | None] = {}
+
+        def healthy() -> bool:
+            self.check_alive()
+            try:
+                answer = httpx.get(f"{base_url}/api/v2/monitor/health", timeout=10)
+            except httpx.TransportError:
+                return False
+            if answer.is_success:
+                health.update({name: part["status"] for name, part in answer.json().items()})
+            return all(health.get(name) == "healthy" for name in COMPONENTS)
+
+        def report() -> str:
+            tails = [f"--- {name}\n{self.log_tail(name, 15)}" for name in self._pids() if name != "guardian"]
+            return "\n".join([f"Airflow to be healthy: {health}", *tails])
+
+        wait_until(healthy, START_SECONDS, report, interval=0.1)
+
+    def _settings(self, port: int) -> dict[str, str]:
+        environment = clean_environment()
+        paths = [str(REPOSITORY), environment.get("PYTHONPATH", "")]
+        return {
+            **environment,
+            "PATH": f"{Path(sys.executable).parent}:{environment.get('PATH', '/usr/bin:/bin')}",
+            "PYTHONPATH": ":".join(path for path in paths if path),
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+            "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._sql_alchemy_conn,
+            "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+            "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            **QUICK,
+            **self._extra,
+        }
