@@ -192,8 +192,8 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
 def _suggestion(name: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, KEYS, n=2)
-    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+    close = difflib.get_close_matches(name, KEYS, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _known(name: str) -> Key:
