@@ -1,0 +1,1 @@
+"""The linter: every rule about flows, and one way to run them all."""
