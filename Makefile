@@ -33,7 +33,7 @@ bench: ## The benchmarks, against Metaflow from PyPI (BENCH="B1 B3" for some of 
 	@.ci/bootstrap dev bench
 	@$(PYTHON_RUN) -m tests.bench $(BENCH)
 
-lint: setup types ## All static checks
+lint: setup ## All static checks: ruff, mypy, import contracts, shell, Dockerfiles
 	@.ci/lint
 
 format: setup ## Rewrite the sources in the project's format
