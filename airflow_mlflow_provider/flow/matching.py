@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from airflow_mlflow_provider.flow.graph import TransitionKind
 
@@ -29,8 +30,7 @@ class Branch(NamedTuple):
 Stack = tuple[Branch, ...]
 
 
-@dataclass(frozen=True)
-class Edges:
+class Edges(msgspec.Struct, frozen=True):
     """What the pass knows of a step: how it goes on, and whether it is a join.
 
     ``certain`` is false if the linter had to guess the targets or they are not all known.
@@ -42,8 +42,7 @@ class Edges:
     certain: bool = True
 
 
-@dataclass(frozen=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True):
     """A step at which the open splits do not fit.
 
     Attributes:
@@ -67,8 +66,7 @@ class Conflict:
     other: str | None = None
 
 
-@dataclass
-class Matching:
+class Matching(msgspec.Struct):
     """Result of the pass.
 
     Attributes:
@@ -80,12 +78,12 @@ class Matching:
         cycles: Cycles other than self-loops of a switch, each as the steps along it.
     """
 
-    stacks: dict[str, Stack] = field(default_factory=dict)
-    split_of: dict[str, str] = field(default_factory=dict)
-    join_of: dict[str, str] = field(default_factory=dict)
-    branches: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    conflicts: list[Conflict] = field(default_factory=list)
-    cycles: list[tuple[str, ...]] = field(default_factory=list)
+    stacks: dict[str, Stack] = {}
+    split_of: dict[str, str] = {}
+    join_of: dict[str, str] = {}
+    branches: dict[str, dict[str, tuple[str, ...]]] = {}
+    conflicts: list[Conflict] = []
+    cycles: list[tuple[str, ...]] = []
 
 
 def match(edges: Mapping[str, Edges], start: str, end: str | None) -> Matching:
@@ -112,17 +110,16 @@ def match(edges: Mapping[str, Edges], start: str, end: str | None) -> Matching:
     return matching
 
 
-@dataclass
-class _Traversal:
+class _Traversal(msgspec.Struct):
     edges: Mapping[str, Edges]
     end: str | None
     looping: set[str]
     matching: Matching
-    arrivals: dict[str, dict[str, Stack]] = field(default_factory=dict)
+    arrivals: dict[str, dict[str, Stack]] = {}
     # Steps whose stack is a guess, branches that end at a mistake found elsewhere, splits with a conflict.
-    doubtful: set[str] = field(default_factory=set)
-    lost: set[Branch] = field(default_factory=set)
-    reported: set[str] = field(default_factory=set)
+    doubtful: set[str] = set()
+    lost: set[Branch] = set()
+    reported: set[str] = set()
 
     def enter(self, name: str) -> None:
         arrivals = self.arrivals.get(name, {})
@@ -178,7 +175,7 @@ class _Traversal:
         return stacks[0][:-1]
 
     def _close(self, name: str, split: str, arrivals: dict[str, Stack]) -> None:
-        led = {source: (stack[-1].target,) for source, stack in arrivals.items()}
+        led: dict[str, tuple[str, ...]] = {source: (stack[-1].target,) for source, stack in arrivals.items()}
         received = tuple(
             t for t in self.edges[split].targets if any(t in targets for targets in led.values())
         )

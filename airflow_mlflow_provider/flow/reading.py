@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from airflow_mlflow_provider.flow.graph import Transition
 from airflow_mlflow_provider.flow.matching import Edges, Matching, match
@@ -16,8 +17,7 @@ from airflow_mlflow_provider.flow.written_call import ConfigResolver
 _SURELY_MEANT = 0.8
 
 
-@dataclass(frozen=True, eq=False)
-class FlowReading:
+class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
     """What a flow's source says, legal or not.
 
     Attributes:

@@ -13,11 +13,12 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
+
+import msgspec
 
 from airflow_mlflow_provider.exception import MetaflowException
 
@@ -27,8 +28,7 @@ _IGNORE = re.compile(r"#\s*flow:\s*ignore\[([A-Z0-9,\s]+)\]")
 _BLOCKS = ("body", "orelse", "finalbody")
 
 
-@dataclass(frozen=True, eq=False)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One parsed file.
 
     Attributes:

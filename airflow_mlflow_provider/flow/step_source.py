@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
 from typing import Any
+
+import msgspec
 
 from airflow_mlflow_provider.flow.source_file import FunctionNode, SourceFile, source_of
 from airflow_mlflow_provider.flow.written_call import WrittenCall, calls_in
 
 
-@dataclass(frozen=True, eq=False)
-class StepSource:
+class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One step as written.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
+
+import msgspec
 
 from airflow_mlflow_provider.flow.graph import CaseKey, Transition
 from airflow_mlflow_provider.flow.source_file import FunctionNode, SourceFile
@@ -33,8 +34,7 @@ _PLACES: dict[type[ast.AST], Place] = {
 }
 
 
-@dataclass(frozen=True)
-class WrittenCase:
+class WrittenCase(msgspec.Struct, frozen=True):
     """One ``key: self.target`` of a switch; ``key`` is ``None`` for ``**mapping``, ``target`` for anything but ``self.x``."""
 
     key: ast.expr | None
@@ -42,8 +42,7 @@ class WrittenCase:
     target: str | None
 
 
-@dataclass(frozen=True, eq=False)
-class WrittenCall:
+class WrittenCall(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One ``self.next(...)``.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from airflow_mlflow_provider.exception import LintIssue
 from airflow_mlflow_provider.flow.reading import FlowReading
@@ -15,8 +16,7 @@ from airflow_mlflow_provider.flow.step_source import StepSource
 Severity = Literal["E", "W"]
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One place that breaks a rule.
 
     Attributes:
@@ -46,8 +46,7 @@ def at_node(step: StepSource, node: ast.expr | ast.stmt, message: str, fix: str)
     return Finding(step.file, node.lineno, node.col_offset + 1, message, fix, step.name)
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A rule of the linter.
 
     Attributes:
