@@ -34,6 +34,14 @@ QUICK = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
 }
 
+# `airflow`, with what the executor's workers import for their first task imported before they fork: else each of them spends a second
+# or two on it, and the first runs of a test session take several times what the later ones do.
+WARM_SCHEDULER = """
+import airflow.sdk.execution_time.supervisor, airflow.sdk.execution_time.task_runner
+from airflow.__main__ import main
+main()
+"""
+
 
 class LiveAirflow(GuardedService):
     """An Airflow in a home of its own on free loopback ports; a context manager.
@@ -110,7 +118,7 @@ class LiveAirflow(GuardedService):
             copy_sqlite_template(self.home / "airflow.db")
         airflow = [sys.executable, "-m", "airflow"]
         commands = {
-            "scheduler": [*airflow, "scheduler", "--skip-serve-logs"],
+            "scheduler": [sys.executable, "-c", WARM_SCHEDULER, "scheduler", "--skip-serve-logs"],
             "api-server": [
                 *airflow,
                 "api-server",

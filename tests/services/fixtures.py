@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.airflow import LiveAirflow
+from tests.services.postgres import PostgresServer
 from tests.services.s3 import S3Server
 
 
@@ -36,4 +37,24 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
 def live_airflow_sqlite(services_directory: Path, s3_server: S3Server) -> Iterator[LiveAirflow]:
     """The run's Airflow on SQLite; its tasks can reach `s3_server`. Shared: name your DAGs and runs so that they are yours alone."""
     with LiveAirflow(services_directory / "airflow-sqlite", environment=s3_server.environment()) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def postgres_server(services_directory: Path) -> Iterator[PostgresServer]:
+    """The run's PostgreSQL server; `airflow_database()` gives a database of your own."""
+    with PostgresServer(services_directory / "postgres") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def live_airflow_postgres(
+    services_directory: Path, s3_server: S3Server, postgres_server: PostgresServer
+) -> Iterator[LiveAirflow]:
+    """The run's Airflow on PostgreSQL; its tasks can reach `s3_server`. Shared, as `live_airflow_sqlite` is."""
+    with LiveAirflow(
+        services_directory / "airflow-postgres",
+        environment=s3_server.environment(),
+        sql_alchemy_conn=postgres_server.airflow_database("live_airflow"),
+    ) as airflow:
         yield airflow

@@ -132,15 +132,26 @@ class GuardedService(ABC):
             "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
         )
 
-    def _guard(self, processes: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> None:
+    def _guard(
+        self,
+        processes: Mapping[str, Sequence[str]],
+        environment: Mapping[str, str],
+        *,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        remove: Sequence[Path] = (),
+    ) -> None:
         for stale in (*self.directory.glob("*.exited"), self.directory / "processes.json"):
             stale.unlink(missing_ok=True)
-        commands = {name: list(command) for name, command in processes.items()}
-        (self.directory / "guardian.json").write_text(json.dumps({"processes": commands}))
+        task = {
+            "processes": {name: list(command) for name, command in processes.items()},
+            "stop_signal": int(stop_signal),
+            "remove": [str(folder) for folder in remove],
+        }
+        (self.directory / "guardian.json").write_text(json.dumps(task))
         guardian = [sys.executable, "-I", str(Path(__file__).with_name("guardian.py")), str(self.directory)]
         subprocess.run(guardian, env=dict(environment), cwd=self.directory, check=True)
         wait_until(
-            self._pids, LAUNCH_SECONDS, lambda: f"{list(commands)} to start\n{self.log_tail('guardian')}"
+            self._pids, LAUNCH_SECONDS, lambda: f"{list(processes)} to start\n{self.log_tail('guardian')}"
         )
 
     def _pids(self) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """A small process that owns server processes and never leaves one behind.
 
 Run as a script (`python -I guardian.py DIRECTORY`), standard library only. `DIRECTORY/guardian.json` says what to start:
-`{"processes": {name: [argument, …]}}`; the output of each goes to `DIRECTORY/<name>.log`. The guardian detaches from
-its caller, starts everything in sessions of their own, writes `DIRECTORY/processes.json` (its own process id under
+`{"processes": {name: [argument, …]}, "stop_signal": number, "remove": [folder, …]}`; the output of each process goes to
+`DIRECTORY/<name>.log`, `stop_signal` is what asks them to end, and `remove` lists folders to delete after the end. The
+guardian detaches from its caller, starts everything in sessions of their own, writes `DIRECTORY/processes.json` (its own process id under
 `guardian`, then one per name) and `DIRECTORY/<name>.exited` with the exit code when one ends.
 
 It stops everything when it is told to (SIGTERM), or when nobody uses the servers any more. Users hold a *shared* `flock` on
@@ -15,6 +16,7 @@ import ctypes
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,9 +111,9 @@ def send(pids: list[int], number: signal.Signals) -> None:
             continue
 
 
-def stop_all(directory: Path, names: dict[int, str]) -> None:
-    """TERM to the processes that were started, time to end in order, then KILL to whatever is left of the tree."""
-    send(list(names), signal.SIGTERM)
+def stop_all(directory: Path, names: dict[int, str], stop_signal: signal.Signals) -> None:
+    """A signal to the processes that were started, time to end in order, then KILL to whatever is left of the tree."""
+    send(list(names), stop_signal)
     deadline = time.monotonic() + GRACE_SECONDS
     while True:
         try:
@@ -132,11 +134,11 @@ def run(directory: Path) -> None:
         raise Stopped
 
     become_subreaper()
-    commands: dict[str, list[str]] = json.loads((directory / "guardian.json").read_text())["processes"]
+    task = json.loads((directory / "guardian.json").read_text())
     names: dict[int, str] = {}
     signal.signal(signal.SIGTERM, on_terminate)
     try:
-        for name, command in commands.items():
+        for name, command in task["processes"].items():
             names[start(directory, name, command)] = name
         pids = {"guardian": os.getpid()} | {name: pid for pid, name in names.items()}
         write_atomically(directory / "processes.json", json.dumps(pids))
@@ -147,7 +149,9 @@ def run(directory: Path) -> None:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         (directory / "ready.json").unlink(missing_ok=True)
-        stop_all(directory, names)
+        stop_all(directory, names, signal.Signals(task["stop_signal"]))
+        for folder in task["remove"]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
