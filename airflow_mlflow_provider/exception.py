@@ -41,6 +41,7 @@
         ├── StoreException (OSError)                 the store could not be reached, or failed
         │   ├── ObjectNotFound (FileNotFoundError)
         │   ├── ObjectExists (FileExistsError)       a create-only put met an object
+        │   ├── StoreConflict                        somebody else changed an object since it was read
         │   ├── StoreAccessDenied (PermissionError)
         │   └── StoreFull                            no space left, or a quota is used up
         └── StoreURLError (ValueError)               a store URL that cannot be used
@@ -399,6 +400,12 @@ class ObjectExists(StoreException, FileExistsError):
     """A create-only put met an object with the same key."""
 
     headline = "Object exists already"
+
+
+class StoreConflict(StoreException):
+    """An object was changed or deleted by somebody else since it was read."""
+
+    headline = "Object changed by somebody else"
 
 
 class StoreAccessDenied(StoreException, PermissionError):

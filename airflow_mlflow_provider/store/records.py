@@ -7,7 +7,7 @@ key                                     record
 ``…/R/ended.json``                      :class:`RunEnd`, the newest verdict on the run
 ``…/R/tasks/S/T/A/begin.json``          :class:`BeginRecord`, an attempt has started
 ``…/R/tasks/S/T/A/done.json``           :class:`DoneRecord`, **the commit point** of the attempt
-``…/R/tasks/S/T/A/pack``                the attempt's small artifacts, one after another
+``…/R/tasks/S/T/A/pack-<writer>``       the attempt's small artifacts, one after another
 ``…/R/tasks/S/T/A/stdout-0000`` …       its log, in chunks; likewise ``stderr-0000`` …
 ``flows/F/latest/<newest first>``       one empty object a run, so that "latest" is one short listing
 ``flows/F/latest-successful/<…>``       the same for runs that succeeded
@@ -126,6 +126,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
         index: 0-based index of this task's split.
         num_splits: Number of splits.
         label: Short label of the element.
+        element: Where the element itself is: the values of the split, cut down to this one.
     """
 
     step: str
@@ -133,6 +134,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     index: int
     num_splits: int
     label: str = ""
+    element: SplitValues | None = None
 
 
 class ExceptionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
