@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 STUBBORN = """
 import os, pathlib, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-started = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=2, start_new_session=True).pid)"
+started = "import subprocess; print(subprocess.Popen(['sleep', '600'], stdout=-3, stderr=-3, start_new_session=True).pid)"
 orphan = subprocess.run([sys.executable, "-c", started], capture_output=True, text=True, check=True).stdout
 pathlib.Path("orphan.partial").write_text(orphan)
 os.rename("orphan.partial", "orphan")
@@ -65,8 +65,10 @@ def test_users_of_one_directory_share_one_service_until_the_last_stops(tmp_path:
 def test_a_service_can_be_started_again_after_its_last_user_stopped(tmp_path: Path) -> None:
     for _ in range(3):
         with Sleeper(tmp_path / "again") as service:
+            pid = service.process_id("sleeper")
             assert service.launches == 1
-            assert running(service.process_id("sleeper"))
+            assert running(pid)
+        wait_for_end(pid)
 
 
 def test_a_killed_user_leaves_nothing_running(tmp_path: Path) -> None:
