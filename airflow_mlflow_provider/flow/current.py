@@ -1,0 +1,122 @@
+"""``current``: what a step may know of where it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+_PROVIDED_BY = {
+    "card": "@card",
+    "parallel": "@parallel",
+    "project_name": "@project",
+    "branch_name": "@project",
+    "is_user_branch": "@project",
+    "is_production": "@project",
+    "project_flow_name": "@project",
+    "trigger": "@trigger or @trigger_on_finish",
+}
+_IDENTITY = (
+    "flow_name",
+    "run_id",
+    "step_name",
+    "task_id",
+    "pathspec",
+    "origin_run_id",
+    "namespace",
+    "username",
+    "airflow",
+    "tempdir",
+    "deployer",
+)
+
+
+class Current:
+    """The singleton ``current``. Attributes are set by the task runner and by decorators.
+
+    ``flow_name``, ``run_id``, ``step_name``, ``task_id``, ``pathspec`` and the like are ``None`` outside a run.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        values = self.__dict__.get("_values", {})
+        if name in values:
+            value = values[name]
+            return value() if isinstance(value, _Lazy) else value
+        if name in _IDENTITY:
+            return None
+        if name in _PROVIDED_BY:
+            raise AttributeError(
+                f"current.{name} is provided by {_PROVIDED_BY[name]}, which this step lacks."
+            )
+        raise AttributeError(f"current has no attribute '{name}'.")
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The attribute ``key``, or ``default`` when it is not set."""
+        value = getattr(self, key, None)
+        return default if value is None else value
+
+    @property
+    def is_running_flow(self) -> bool:
+        """Whether this process runs a step."""
+        return "run_id" in self._values
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether the step is a node of a gang."""
+        return "parallel" in self._values
+
+    @property
+    def retry_count(self) -> int:
+        """0-based attempt within the current budget of tries."""
+        return int(self._values.get("retry_count", 0))
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """All tags of the run."""
+        return frozenset(self._values.get("tags", ()))
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """Names of the flow's parameters."""
+        return list(self._values.get("parameter_names", ()))
+
+    @property
+    def graph(self) -> dict[str, Any]:
+        """The flow's graph as a dict, in the form of ``_graph_info``."""
+        value = self._values.get("graph", {})
+        return value() if isinstance(value, _Lazy) else value
+
+    def _set(self, **values: Any) -> None:
+        self._values.update(values)
+
+    def _set_lazy(self, name: str, function: Any) -> None:
+        self._values[name] = _Lazy(function)
+
+    def _clear(self) -> None:
+        self._values.clear()
+
+
+class _Lazy:
+    """A value made when it is first asked for."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self._made: list[Any] = []
+
+    def __call__(self) -> Any:
+        if not self._made:
+            self._made.append(self._function())
+        return self._made[0]
+
+
+current = Current()

@@ -1,0 +1,99 @@
+"""The messages between the process that supervises tasks and the processes that run them.
+
+One task is one child process. It has three channels: its standard output and standard error, which the supervisor
+captures, and a control socket, on which it receives one :class:`Assignment` and answers with one :class:`Report`.
+A message is four bytes of length, big endian, and that many bytes of MessagePack.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Any, TypeVar
+
+import msgspec
+
+from airflow_mlflow_provider.runtime.request import TaskResult
+from airflow_mlflow_provider.store.records import AttemptKey
+
+_LENGTH = struct.Struct("!I")
+
+
+class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One attempt of one task.
+
+    Attributes:
+        key: What the attempt is called.
+        store: URL of the artifact store.
+        index_path: One index per frame.
+        iteration: Iteration of a loop step.
+        parents: Attempts to start from, in the order of a join's ``inputs``; ``None`` lets the task find them in
+            the store.
+        opened_by: For a join: the attempt of the split that it closes, if known.
+        retry_count: What ``current.retry_count`` shows.
+        last: Whether no attempt follows a failure.
+        max_num_splits: Widest foreach allowed, ``None`` for any.
+        max_iterations: Longest loop allowed.
+        fallback: Run no user code; store what ``@catch`` stores for this cause of death.
+        gang: ``main_ip``, ``num_nodes``, ``node_index``, ``control_task_id`` of a node of a gang.
+        airflow: Where the task runs in Airflow, empty elsewhere.
+    """
+
+    key: AttemptKey
+    store: str
+    index_path: tuple[int, ...] = ()
+    iteration: int | None = None
+    parents: tuple[AttemptKey, ...] | None = None
+    opened_by: AttemptKey | None = None
+    retry_count: int = 0
+    last: bool = True
+    max_num_splits: int | None = None
+    max_iterations: int = 10_000
+    fallback: str | None = None
+    gang: dict[str, Any] = {}
+    airflow: dict[str, Any] = {}
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the child ended, when it could still say so.
+
+    Attributes:
+        result: What its record says; ``None`` when no record could be written.
+        store_error: Why the record could not be written.
+    """
+
+    result: TaskResult | None = None
+    store_error: str = ""
+
+
+Message = TypeVar("Message")
+
+
+def send(channel: socket.socket, message: msgspec.Struct) -> None:
+    """Send one message.
+
+    Raises:
+        OSError: The other side is gone.
+    """
+    body = msgspec.msgpack.encode(message)
+    channel.sendall(_LENGTH.pack(len(body)) + body)
+
+
+def receive(channel: socket.socket, kind: type[Message]) -> Message | None:
+    """Wait for one message; ``None`` if the other side closed without sending one whole."""
+    head = _exactly(channel, _LENGTH.size)
+    body = _exactly(channel, _LENGTH.unpack(head)[0]) if head else None
+    return msgspec.msgpack.decode(body, type=kind) if body is not None else None
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        try:
+            part = channel.recv(size - len(data))
+        except ConnectionResetError:
+            return None
+        if not part:
+            return None
+        data += part
+    return bytes(data)

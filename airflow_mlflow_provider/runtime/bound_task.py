@@ -1,0 +1,136 @@
+"""What ``self`` of a running step is bound to: inherited artifacts, the foreach stack, the transition asked for."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
+from airflow_mlflow_provider.flow.transition import NextCall
+from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
+from airflow_mlflow_provider.store.records import ArtifactEntry, Frame
+
+_IMMUTABLE = (type(None), bool, int, float, complex, str, bytes, range)
+_FUNCTIONS = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    types.MethodWrapperType,
+)
+
+
+class BoundTask:
+    """Implements :class:`~airflow_mlflow_provider.flow.spec.RunningTask` on a table of artifacts.
+
+    Args:
+        step_name: The step that runs.
+        reader: Reads artifacts.
+        inherited: Artifacts visible at the start, by name.
+        frames: The foreach stack.
+        where: Flow, run, step and task, for errors.
+        reads: Receives the names of the artifacts that are read.
+    """
+
+    def __init__(
+        self,
+        step_name: str,
+        reader: ArtifactReader,
+        inherited: Mapping[str, ArtifactEntry],
+        frames: Sequence[Frame] = (),
+        where: Mapping[str, Any] | None = None,
+        reads: set[str] | None = None,
+    ) -> None:
+        self.step_name = step_name
+        self.next_call: NextCall | None = None
+        self.frames = tuple(frames)
+        self.reads = set() if reads is None else reads
+        self._reader = reader
+        self.inherited = inherited
+        self._where = dict(where or {})
+        self._loaded: dict[str, Any] = {}
+        self._elements: dict[int, Any] = {}
+
+    def load(self, name: str) -> Any:
+        """The inherited artifact ``name``; it is read from the store at most once.
+
+        Raises:
+            AttributeError: Nothing of this name was inherited.
+        """
+        if name in self._loaded:
+            return self._loaded[name]
+        entry = self.inherited.get(name)
+        if entry is None:
+            raise AttributeError(self._absent(name))
+        self.reads.add(name)
+        value = self._reader.load(name, entry, self._where)
+        self._loaded[name] = value
+        return value
+
+    def has(self, name: str) -> bool:
+        """Whether ``name`` was inherited."""
+        return name in self.inherited
+
+    @property
+    def index(self) -> int | None:
+        """0-based index of the innermost frame."""
+        return self.frames[-1].index if self.frames else None
+
+    @property
+    def input(self) -> Any:
+        """Element of the innermost frame, read from its own place in the store."""
+        return self._element(len(self.frames) - 1) if self.frames else None
+
+    def foreach_stack(self) -> list[tuple[int, int, Any]]:
+        """``(index, num_splits, value)`` for each frame, outermost first; a gang's value is ``None``."""
+        return [(f.index, f.num_splits, self._element(depth)) for depth, f in enumerate(self.frames)]
+
+    def merge(
+        self, flow: Any, inputs: Iterable[Any], exclude: Sequence[str] | None, include: Sequence[str] | None
+    ) -> None:
+        """See :func:`airflow_mlflow_provider.runtime.merge.merge_artifacts`."""
+        from airflow_mlflow_provider.runtime.merge import merge_artifacts
+
+        adopted = merge_artifacts(flow, self.step_name, self.inherited, inputs, exclude, include)
+        self.inherited = {**self.inherited, **adopted}
+
+    def save(self, flow: FlowSpec, writer: ArtifactWriter) -> dict[str, ArtifactEntry]:
+        """Store what the step set or changed, and return the table of all artifacts.
+
+        Raises:
+            UnpicklableArtifactException: A value cannot be stored.
+        """
+        table = dict(self.inherited)
+        for name, value in vars(flow).items():
+            if name == TASK_ATTRIBUTE or self._unchanged(name, value):
+                continue
+            if isinstance(value, _FUNCTIONS):
+                self._warn_not_stored(name, value)
+                continue
+            table[name] = writer.add(name, value, previous=self.inherited.get(name))
+        return table
+
+    def _unchanged(self, name: str, value: Any) -> bool:
+        return name in self._loaded and self._loaded[name] is value and isinstance(value, _IMMUTABLE)
+
+    def _element(self, depth: int) -> Any:
+        if depth not in self._elements:
+            values = self.frames[depth].element
+            self._elements[depth] = None if values is None else self._reader.element(values, 0)
+        return self._elements[depth]
+
+    def _absent(self, name: str) -> str:
+        near = difflib.get_close_matches(name, [n for n in self.inherited if not n.startswith("_")], n=3)
+        hint = f" Close: {', '.join(near)}." if near else ""
+        place = "/".join(str(v) for v in self._where.values())
+        return f"Artifact '{name}' is not set: no step before {self.step_name} set it ({place}).{hint}"
+
+    def _warn_not_stored(self, name: str, value: Any) -> None:
+        kind = type(value).__name__
+        warnings.warn(
+            f"self.{name} of step {self.step_name} is a {kind} and is not stored. "
+            "Keep it at module level, or wrap it in an instance.",
+            stacklevel=2,
+        )

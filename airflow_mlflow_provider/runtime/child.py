@@ -1,0 +1,60 @@
+"""What a task process does: receive one assignment, run it, report."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+
+from airflow_mlflow_provider.exception import DataException
+from airflow_mlflow_provider.runtime.assignment import Assignment, Report, receive, send
+from airflow_mlflow_provider.runtime.context import FlowContext
+
+EXIT_FAILED = 1
+EXIT_NO_RECORD = 2
+
+
+def task_main(context: FlowContext, control: socket.socket) -> int:
+    """Run the assignment that comes on ``control``, and answer with a report.
+
+    Returns:
+        The exit code of the process: 0, 1 if the task failed, 2 if no record could be written.
+    """
+    assignment = receive(control, Assignment)
+    if assignment is None:
+        return EXIT_NO_RECORD
+    forget_inherited_randomness()
+    # The store's client runs threads and must be made in the process that uses it.
+    from airflow_mlflow_provider.runtime.task import run_task
+    from airflow_mlflow_provider.store.ledger import Ledger
+    from airflow_mlflow_provider.store.location import open_store
+
+    try:
+        result = run_task(context, Ledger(open_store(assignment.store)), assignment)
+    except DataException as error:
+        sys.stderr.write(f"{error.headline}: {error} {error.fix}\n")
+        send(control, Report(store_error=f"{error.headline}: {error}"))
+        return EXIT_NO_RECORD
+    sys.stdout.flush()
+    sys.stderr.flush()
+    send(control, Report(result))
+    return EXIT_FAILED if result.outcome == "failed" else 0
+
+
+def forget_inherited_randomness() -> None:
+    """Give this process a NumPy generator of its own, unless the flow's file seeded it.
+
+    Forked tasks would otherwise all draw the same numbers. Python's own ``random`` reseeds itself after a fork. NumPy's
+    global generator keeps its seed sequence until ``numpy.random.seed`` replaces it, which tells the two cases apart.
+    """
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is None:
+        return
+    generator = numpy_random.mtrand._rand._bit_generator
+    if getattr(generator, "seed_seq", None) is not None:
+        numpy_random.seed()
+
+
+def task_main_of(context_of: Callable[[], FlowContext]) -> Callable[[socket.socket], int]:
+    """A child's main function whose context is made known later, before the first task is forked."""
+    return lambda control: task_main(context_of(), control)

@@ -1,0 +1,78 @@
+"""What every task of a flow shares in one process: the flow's class, its manifest, its read-only members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+
+
+class FlowContext(msgspec.Struct, frozen=True):
+    """A flow that this process can run.
+
+    Attributes:
+        flow_class: The class, from the user's file.
+        manifest: The flow as data.
+    """
+
+    flow_class: type[FlowSpec]
+    manifest: FlowManifest
+
+    def bind_members(self) -> None:
+        """Make parameters, configs and constants of the class read-only attributes of its instances."""
+        for name in member_names(self.flow_class, self.manifest):
+            current = vars(self.flow_class).get(name)
+            if not isinstance(current, _Member):
+                setattr(self.flow_class, name, _Member(name, self._kind(name)))
+
+    def _kind(self, name: str) -> str:
+        if any(spec.attribute == name for spec in self.manifest.parameters):
+            return "parameter"
+        return "config" if name in self.manifest.configs else "constant"
+
+
+def member_names(flow_class: type[FlowSpec], manifest: FlowManifest) -> list[str]:
+    """Attributes that are fixed for a whole run: parameters, configs, constants."""
+    names = [spec.attribute for spec in manifest.parameters] + list(manifest.configs)
+    return names + [name for name in constants(flow_class) if name not in names]
+
+
+def constants(flow_class: type[FlowSpec]) -> dict[str, Any]:
+    """Public class attributes that are plain values, by name, in the order of the MRO from the base down."""
+    found: dict[str, Any] = {}
+    for cls in reversed(flow_class.__mro__):
+        if cls is FlowSpec or not issubclass(cls, FlowSpec):
+            continue
+        found.update({name: value for name, value in vars(cls).items() if _is_constant(name, value)})
+    return found
+
+
+def _is_constant(name: str, value: Any) -> bool:
+    if name.startswith("_") or isinstance(value, (type, _Member)):
+        return False
+    is_descriptor = hasattr(type(value), "__get__")
+    return not (is_descriptor or hasattr(value, "IS_CONFIG"))
+
+
+class _Member:
+    """A read-only attribute that is loaded from the run's parameters task."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name, self.kind = name, kind
+
+    def __get__(self, flow: Any, owner: type) -> Any:
+        if flow is None:
+            return self
+        task = flow.__dict__.get(TASK_ATTRIBUTE)
+        if task is None:
+            raise AttributeError(f"{owner.__name__}.{self.name} has its value only while a step runs.")
+        return task.load(self.name)
+
+    def __set__(self, flow: Any, value: Any) -> None:
+        raise AttributeError(
+            f"self.{self.name} is a {self.kind} of {type(flow).__name__}: its value is fixed when the run starts. "
+            "Assign to another attribute."
+        )

@@ -1,0 +1,128 @@
+"""The ``inputs`` of a join: the finished branches, in order, their artifacts read when touched."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+from airflow_mlflow_provider.exception import UnpicklableArtifactException
+from airflow_mlflow_provider.runtime.bound_task import BoundTask
+from airflow_mlflow_provider.store.artifacts import ArtifactReader
+from airflow_mlflow_provider.store.records import ArtifactEntry, DoneRecord
+
+
+class InputTask:
+    """One finished branch of a join; its artifacts are attributes.
+
+    Args:
+        record: The branch's last task.
+        reader: Reads artifacts.
+        reads: Receives the names of the artifacts that are read.
+    """
+
+    def __init__(self, record: DoneRecord, reader: ArtifactReader, reads: set[str]) -> None:
+        key = record.key
+        where = {"flow": key.flow, "run": key.run, "step": key.step, "task": key.task}
+        self.__dict__["_record"] = record
+        self.__dict__["_task"] = BoundTask(key.step, reader, record.artifacts, record.frames, where, reads)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._task.load(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{self.pathspec} has finished; inputs of a join cannot be changed.")
+
+    def __dir__(self) -> list[str]:
+        return [name for name in self._record.artifacts if not name.startswith("_")]
+
+    @property
+    def artifact_entries(self) -> Mapping[str, ArtifactEntry]:
+        """Where each artifact of the branch is."""
+        entries: Mapping[str, ArtifactEntry] = self._record.artifacts
+        return entries
+
+    @property
+    def pathspec(self) -> str:
+        """Pathspec of the branch's last task."""
+        return str(self._record.key.pathspec)
+
+    @property
+    def index(self) -> int | None:
+        """Position of the branch in its foreach."""
+        index: int | None = self._task.index
+        return index
+
+    @property
+    def input(self) -> Any:
+        """Element that the branch was for."""
+        return self._task.input
+
+    def foreach_stack(self) -> list[tuple[int, int, Any]]:
+        """The branch's foreach stack."""
+        stack: list[tuple[int, int, Any]] = self._task.foreach_stack()
+        return stack
+
+    def __repr__(self) -> str:
+        return f"<input {self.pathspec}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise UnpicklableArtifactException(
+            f"An input of a join ({self.pathspec}) cannot be stored as an artifact.",
+            fix="Store the values that are needed, not the input.",
+        )
+
+
+class Inputs(Sequence[InputTask]):
+    """The branches of a join, in the order of the split.
+
+    ``inputs[i]`` and iteration work for every join; ``inputs.<step>`` names a branch of a static split by the step
+    that ran last in it.
+
+    Attributes:
+        reads: Names of the artifacts read from any input.
+    """
+
+    def __init__(self, records: Sequence[DoneRecord], reader: ArtifactReader) -> None:
+        self._records = records
+        self._reader = reader
+        self._made: weakref.WeakValueDictionary[int, InputTask] = weakref.WeakValueDictionary()
+        self.reads: set[str] = set()
+
+    @overload
+    def __getitem__(self, index: int) -> InputTask: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[InputTask]: ...
+
+    def __getitem__(self, index: int | slice) -> InputTask | Sequence[InputTask]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        position = range(len(self))[index]
+        made = self._made.get(position)
+        if made is None:
+            made = self._made[position] = InputTask(self._records[position], self._reader, self.reads)
+        return made
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[InputTask]:
+        return (self[i] for i in range(len(self)))
+
+    def __getattr__(self, name: str) -> InputTask:
+        for position, record in enumerate(self.__dict__.get("_records", ())):
+            if record.key.step == name:
+                return self[position]
+        steps = ", ".join(dict.fromkeys(r.key.step for r in self.__dict__.get("_records", ())))
+        raise AttributeError(
+            f"No branch of this join ended in a step '{name}'; the branches ended in: {steps}."
+        )
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise UnpicklableArtifactException(
+            "The inputs of a join cannot be stored as an artifact.",
+            fix="Store the values that are needed, such as [i.score for i in inputs].",
+        )

@@ -1,0 +1,278 @@
+"""A run on this machine: the region is the whole flow, the scheduler is this process."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import random
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import msgspec
+
+from airflow_mlflow_provider.exception import ObjectExists
+from airflow_mlflow_provider.plan.identity import local_run_id
+from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
+from airflow_mlflow_provider.runtime.assignment import Assignment
+from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
+from airflow_mlflow_provider.runtime.child import task_main
+from airflow_mlflow_provider.runtime.context import FlowContext
+from airflow_mlflow_provider.runtime.logs import Stream
+from airflow_mlflow_provider.runtime.package import CodePackage
+from airflow_mlflow_provider.runtime.request import TaskResult
+from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler, Work
+from airflow_mlflow_provider.runtime.supervisor import LogPolicy, Supervisor
+from airflow_mlflow_provider.runtime.zygote import Zygote
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
+from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
+
+
+class RunObserver(Protocol):
+    """Is told what happens to a run."""
+
+    def run_started(self, run: RunRecord) -> None:
+        """The run has its id; no task has started."""
+        ...
+
+    def started(self, assignment: Assignment, pid: int) -> None:
+        """A task process runs."""
+        ...
+
+    def line(self, assignment: Assignment, stream: Stream, text: bytes) -> None:
+        """A task, or the runtime on its behalf, printed a line."""
+        ...
+
+    def ended(self, result: TaskResult) -> None:
+        """A task has ended for good."""
+        ...
+
+
+class LocalOptions(msgspec.Struct, frozen=True):
+    """How a local run is made.
+
+    Attributes:
+        user: Who runs it.
+        max_workers: Tasks that may run at once.
+        max_num_splits: Widest foreach allowed.
+        max_iterations: Longest loop allowed.
+        keep_going: Whether independent branches go on after a failure.
+        fail_grace: Seconds that running tasks get to end once one has failed for good.
+        kill_grace: Seconds beyond a step's time limit after which it is killed.
+        wait_between_attempts: Whether a retry waits as its ``@retry`` says.
+        tags: User tags.
+        logs: How logs are kept.
+    """
+
+    user: str
+    max_workers: int = 16
+    max_num_splits: int | None = 100
+    max_iterations: int = 10_000
+    keep_going: bool = False
+    fail_grace: float = 5.0
+    kill_grace: float = 60.0
+    wait_between_attempts: Callable[[str], bool] = lambda step: False
+    tags: tuple[str, ...] = ()
+    logs: LogPolicy = LogPolicy()
+
+
+class LocalRun(msgspec.Struct, frozen=True):
+    """A local run that has ended.
+
+    Attributes:
+        run: Its record.
+        status: ``succeeded``, ``failed`` or ``terminated``.
+        failed: Tasks that used up their attempts.
+        signal: Number of the signal that ended it, or 0.
+    """
+
+    run: RunRecord
+    status: RunStatus
+    failed: tuple[TaskResult, ...] = ()
+    signal: int = 0
+
+
+def run_flow(
+    context: FlowContext,
+    parameters: Mapping[str, Any],
+    options: LocalOptions,
+    observer: RunObserver,
+    package: Callable[[], CodePackage] | None = None,
+) -> LocalRun:
+    """Run a flow on this machine.
+
+    The caller must not have used the store before: task processes are forked, and the store's client does not survive a
+    fork.
+
+    Args:
+        context: The flow.
+        parameters: Values given, as JSON, by parameter name.
+        options: How to run.
+        observer: Is told what happens.
+        package: Makes the code package to store with the run.
+
+    Raises:
+        MetaflowException: The run could not be started.
+    """
+    zygote = Zygote(lambda control: task_main(context, control))
+    try:
+        return _LocalRunner(context.manifest, options, observer, zygote).run(parameters, package)
+    finally:
+        zygote.close()
+
+
+class _LocalRunner:
+    def __init__(
+        self, manifest: FlowManifest, options: LocalOptions, observer: RunObserver, zygote: Zygote
+    ) -> None:
+        self._manifest = manifest
+        self._options = options
+        self._observer = observer
+        self._ledger = Ledger(open_store(manifest.store))
+        self._zygote = zygote
+        self._failed: list[TaskResult] = []
+        self._ended = False
+        self._signal = 0
+
+    def run(self, parameters: Mapping[str, Any], package: Callable[[], CodePackage] | None) -> LocalRun:
+        run = self._create(parameters, package)
+        self._observer.run_started(run)
+        supervisor = Supervisor(self._zygote, self._ledger, self._observer, self._options.logs)
+        scheduler = self._scheduler(run, supervisor)
+        start = self._manifest.graph.start
+        scheduler.add([Work(start, (), 0 if self._manifest.graph[start].is_loop else None, ())])
+        with _Interrupts(lambda number: self._interrupted(scheduler, number)):
+            try:
+                scheduler.run()
+            finally:
+                supervisor.close()
+        return self._seal(run)
+
+    def _create(self, parameters: Mapping[str, Any], package: Callable[[], CodePackage] | None) -> RunRecord:
+        manifest = self._manifest
+        if package is not None:
+            code = package()
+            self._ledger.put_code(code.digest, code.data)
+            manifest = msgspec.structs.replace(
+                manifest, code=msgspec.structs.replace(manifest.code, digest=code.digest, script=code.script)
+            )
+        digest = self._ledger.put_blob(encode(manifest))
+        while True:
+            record = self._record(parameters, digest, manifest.code.digest)
+            try:
+                self._ledger.create_run(record)
+            except ObjectExists:
+                continue
+            return record
+
+    def _record(self, parameters: Mapping[str, Any], manifest: str, code: str) -> RunRecord:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        version = platform.python_version()
+        return RunRecord(
+            flow=self._manifest.flow_name,
+            run=local_run_id(now, random.getrandbits(20)),
+            created_at=now.timestamp(),
+            user=self._options.user,
+            parameters=dict(parameters),
+            manifest=manifest,
+            code=code,
+            tags=self._options.tags,
+            system_tags=(
+                f"user:{self._options.user}",
+                "runtime:dev",
+                f"python_version:{version}",
+                f"provider_version:{self._manifest.provider}",
+                *self._manifest.system_tags,
+            ),
+            host=socket.gethostname(),
+            python=version,
+            provider=self._manifest.provider,
+        )
+
+    def _scheduler(self, run: RunRecord, supervisor: Supervisor) -> RegionScheduler:
+        options, graph = self._options, self._manifest.graph
+
+        def policy(step: str) -> AttemptPolicy:
+            wait = options.wait_between_attempts(step)
+            return attempt_policy(graph[step], kill_grace=options.kill_grace, wait=wait)
+
+        region = RegionOptions(
+            flow=run.flow,
+            run=run.run,
+            store=self._manifest.store,
+            max_workers=options.max_workers,
+            max_num_splits=options.max_num_splits,
+            max_iterations=options.max_iterations,
+            fail_grace=options.fail_grace,
+            keep_going=options.keep_going,
+        )
+        return RegionScheduler(graph, graph.steps, supervisor, policy, region, self._task_ended)
+
+    def _task_ended(self, result: TaskResult) -> None:
+        if result.outcome == "failed":
+            self._failed.append(result)
+        elif result.key.step == self._manifest.graph.end:
+            self._ended = True
+        self._observer.ended(result)
+
+    def _interrupted(self, scheduler: RegionScheduler, number: int) -> None:
+        self._signal = number
+        scheduler.stop(f"the run was ended by {signal.Signals(number).name}")
+
+    def _seal(self, run: RunRecord) -> LocalRun:
+        if self._signal:
+            status: RunStatus = "terminated"
+            reason = f"ended by {signal.Signals(self._signal).name}"
+        elif self._ended and not self._failed:
+            status, reason = "succeeded", ""
+        else:
+            status = "failed"
+            reason = "; ".join(
+                f"{r.key.pathspec}: {r.exception.message if r.exception else ''}" for r in self._failed[:10]
+            )
+        failed = tuple(result.key.pathspec for result in self._failed)
+        self._ledger.end_run(run.flow, run.run, RunEnd(status, time.time(), reason, failed))
+        return LocalRun(run, status, tuple(self._failed), self._signal)
+
+
+class _Interrupts:
+    """While entered, Ctrl-C and SIGTERM call a function instead of ending the process."""
+
+    def __init__(self, handle: Callable[[int], None]) -> None:
+        self._handle = handle
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._received)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        self._handle(number)
+
+
+def default_store() -> str:
+    """The store of flows run here: ``datastore_root``, or ``.mlflow_provider`` in the nearest folder that has one.
+
+    Returns:
+        A URL.
+    """
+    from airflow_mlflow_provider.configuration import get
+
+    configured = get("datastore_root")
+    if configured:
+        root = str(configured)
+        return root if "://" in root else Path(root).expanduser().resolve().as_uri()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / ".mlflow_provider").is_dir():
+            return (folder / ".mlflow_provider").as_uri()
+    return (here / ".mlflow_provider").as_uri()

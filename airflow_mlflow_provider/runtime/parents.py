@@ -1,0 +1,145 @@
+"""Finding the inputs of a task in the store, from its name alone.
+
+On a laptop the scheduler has seen the parents end and names them. An Airflow task has not: it knows its step and index
+path, and what the graph says. Ids are deterministic, so every input is one short listing away.
+"""
+
+from __future__ import annotations
+
+from airflow_mlflow_provider.exception import MetaflowDataMissing
+from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
+from airflow_mlflow_provider.plan.identity import IndexPath, parse_task_id, task_id
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
+
+
+def chosen_parents(
+    ledger: Ledger, graph: FlowGraph, run: str, step: str, path: IndexPath
+) -> list[DoneRecord] | None:
+    """The records that a task of ``step`` starts from, in the order of a join's ``inputs``.
+
+    Returns:
+        An empty list for the start step and for the join of an empty foreach; ``None`` if no parent chose this task,
+        because a switch took another way.
+
+    Raises:
+        MetaflowDataMissing: A parent that must have finished has no record.
+    """
+    node = graph[step]
+    if step == graph.start:
+        return []
+    finder = _Finder(ledger, graph, run, node, path)
+    return finder.join() if node.has_inputs else finder.single()
+
+
+class _Finder:
+    def __init__(self, ledger: Ledger, graph: FlowGraph, run: str, node: StepNode, path: IndexPath) -> None:
+        self.ledger, self.graph, self.run, self.node, self.path = ledger, graph, run, node, path
+
+    def single(self) -> list[DoneRecord] | None:
+        """The one parent of a step that is not a join."""
+        for name in self.node.in_funcs:
+            if name == self.node.name:
+                continue
+            opens_frame = self.graph[name].is_split
+            record = self._last(name, self.path[:-1] if opens_frame else self.path)
+            if record is not None and self._chose(record):
+                return [record]
+        if any(self.graph[name].kind == "switch" for name in self._ancestors()):
+            return None
+        raise self._missing(f"none of {', '.join(self.node.in_funcs)} has finished")
+
+    def join(self) -> list[DoneRecord] | None:
+        """All inputs of a join."""
+        split = self.graph[self.node.matching_split or ""]
+        opener = self._last(split.name, self.path)
+        if opener is None or opener.transition is None:
+            return None if self._may_be_skipped(split) else self._raise(f"{split.name} has not finished")
+        if split.is_split:
+            return self._splits(opener.transition.num_splits or 0)
+        return self._branches(split)
+
+    def _splits(self, width: int) -> list[DoneRecord]:
+        found: dict[int, AttemptKey] = {}
+        several = len(self.node.in_funcs) > 1
+        for name in self.node.in_funcs:
+            for record in self._under(name) if several or self._is_choice(name) else ():
+                if self._chose(record):
+                    found[record.index_path[-1]] = record.key
+            if not several and not self._is_choice(name):
+                found.update(self._keys_under(name))
+        missing = [i for i in range(width) if i not in found]
+        if missing:
+            shown = ", ".join(str((*self.path, i)) for i in missing[:10])
+            more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+            raise self._missing(
+                f"{width} splits were opened, {width - len(missing)} have finished; missing: {shown}{more}"
+            )
+        return self.ledger.load_done([found[i] for i in range(width)])
+
+    def _branches(self, split: StepNode) -> list[DoneRecord]:
+        found: dict[str, DoneRecord] = {}
+        for name in self.node.in_funcs:
+            record = self._last(name, self.path)
+            if record is not None and self._chose(record):
+                for target in self.node.branches.get(name, ()):
+                    found.setdefault(target, record)
+        missing = [target for target in split.out_funcs if target not in found]
+        if missing:
+            raise self._missing(f"the branches {', '.join(missing)} of {split.name} have not arrived")
+        return list({found[target].key: found[target] for target in split.out_funcs}.values())
+
+    def _last(self, step: str, path: IndexPath) -> DoneRecord | None:
+        """The newest record of a step on a path; of a loop, that of its last iteration."""
+        if not self.graph[step].is_loop:
+            return self.ledger.newest_done(self.key_flow, self.run, step, task_id(path))
+        iterations = {
+            parse_task_id(task)[1] or 0: key
+            for task, key in self.ledger.newest_done_keys(self.key_flow, self.run, step).items()
+            if parse_task_id(task)[0] == path
+        }
+        return self.ledger.done(iterations[max(iterations)]) if iterations else None
+
+    def _keys_under(self, step: str) -> dict[int, AttemptKey]:
+        keys = self.ledger.newest_done_keys(self.key_flow, self.run, step)
+        paths = ((parse_task_id(task)[0], key) for task, key in keys.items())
+        return {path[-1]: key for path, key in paths if path[:-1] == self.path and path}
+
+    def _under(self, step: str) -> list[DoneRecord]:
+        keys = self.ledger.newest_done_keys(self.key_flow, self.run, step)
+        below = [key for task, key in keys.items() if parse_task_id(task)[0][:-1] == self.path]
+        return self.ledger.load_done(below)
+
+    def _chose(self, record: DoneRecord) -> bool:
+        return record.transition is not None and self.node.name in record.transition.targets
+
+    def _is_choice(self, step: str) -> bool:
+        return self.graph[step].kind == "switch"
+
+    def _ancestors(self) -> set[str]:
+        seen: set[str] = set()
+        waiting = list(self.node.in_funcs)
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting += self.graph[name].in_funcs
+        return seen
+
+    def _may_be_skipped(self, split: StepNode) -> bool:
+        return any(self.graph[name].kind == "switch" for name in self._ancestors() | {split.name})
+
+    @property
+    def key_flow(self) -> str:
+        return self.graph.name
+
+    def _raise(self, reason: str) -> None:
+        raise self._missing(reason)
+
+    def _missing(self, reason: str) -> MetaflowDataMissing:
+        pathspec = f"{self.graph.name}/{self.run}/{self.node.name}/{task_id(self.path)}"
+        return MetaflowDataMissing(
+            f"The inputs of {pathspec} are incomplete: {reason}.",
+            fix="Run the missing tasks (in Airflow: clear them), then this one.",
+            where={"flow": self.graph.name, "run": self.run, "step": self.node.name},
+        )

@@ -1,0 +1,69 @@
+"""The ``_parameters`` task of a run: parameters, configs and constants, stored once and the same for all steps."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from airflow_mlflow_provider.exception import MetaflowDataMissing, ObjectExists
+from airflow_mlflow_provider.flow.parameters import flow_parameters
+from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID
+from airflow_mlflow_provider.runtime.context import FlowContext, constants
+from airflow_mlflow_provider.store.artifacts import ArtifactWriter
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
+
+
+def members_key(flow: str, run: str) -> AttemptKey:
+    """The attempt that holds a run's parameters, configs and constants."""
+    return AttemptKey(flow, run, PARAMETERS_STEP, ROOT_TASK_ID, 0)
+
+
+def run_members(ledger: Ledger, flow: str, run: str) -> DoneRecord:
+    """The record of the ``_parameters`` task.
+
+    Raises:
+        MetaflowDataMissing: The start step has not stored it yet.
+    """
+    record = ledger.done(members_key(flow, run))
+    if record is None:
+        raise MetaflowDataMissing(
+            f"The parameters of run {flow}/{run} are not stored.",
+            fix="Run the start step of the run first.",
+            where={"flow": flow, "run": run},
+        )
+    return record
+
+
+def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRecord:
+    """Store parameters, configs and constants, unless an earlier attempt of the start step did.
+
+    Raises:
+        ParameterFieldTypeMismatch: A value given to the run does not have its parameter's type.
+        CommandException: A required parameter was given no value.
+    """
+    flow = context.manifest.flow_name
+    key = members_key(flow, run)
+    stored = ledger.done(key)
+    if stored is not None:
+        return stored
+    started = time.time()
+    writer = ArtifactWriter(ledger.store, f"{key.prefix}/pack")
+    values = _values(context, ledger.run(flow, run).parameters)
+    table = {name: writer.add(name, value) for name, value in values.items()}
+    writer.flush()
+    record = DoneRecord(key, "succeeded", started, time.time(), artifacts=table)
+    try:
+        ledger.commit(record)
+    except ObjectExists:
+        return run_members(ledger, flow, run)
+    return record
+
+
+def _values(context: FlowContext, given: dict[str, Any]) -> dict[str, Any]:
+    by_name = {parameter.name: parameter for parameter in flow_parameters(context.flow_class)}
+    values: dict[str, Any] = dict(constants(context.flow_class))
+    for spec in context.manifest.parameters:
+        value = given.get(spec.name, spec.default)
+        values[spec.attribute] = by_name[spec.name].check(value)
+    return {**values, **context.manifest.configs}

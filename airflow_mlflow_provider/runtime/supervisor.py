@@ -1,0 +1,364 @@
+"""Supervising task processes: start them, capture what they print, learn how they ended, kill them in time.
+
+The supervisor trusts nothing a task process may do: it may print without end, ignore signals, crash, or leave children
+behind. A task that ends without a record gets one here, which says how its process died.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Protocol
+
+import msgspec
+
+from airflow_mlflow_provider.exception import ObjectExists, StoreException
+from airflow_mlflow_provider.runtime.assignment import Assignment, Report, receive, send
+from airflow_mlflow_provider.runtime.logs import STREAMS, Stream, StreamCapture
+from airflow_mlflow_provider.runtime.request import TaskResult
+from airflow_mlflow_provider.runtime.task_result import result_of
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.records import DoneRecord, ExceptionRecord
+
+_READ_SIZE = 1 << 16
+
+
+class Launcher(Protocol):
+    """Starts task processes; :class:`~airflow_mlflow_provider.runtime.zygote.Zygote` is the usual one."""
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when an answer waits."""
+        ...
+
+    def fork(self, control: int, stdout: int, stderr: int) -> None:
+        """Ask for a task process on these descriptors."""
+        ...
+
+    def answers(self) -> list[tuple[bytes, int, int]] | None:
+        """``(b"S", pid, 0)`` for each start and ``(b"X", pid, wait status)`` for each end; ``None`` if gone."""
+        ...
+
+    def close(self) -> None:
+        """End all task processes."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told what happens to tasks."""
+
+    def started(self, assignment: Assignment, pid: int) -> None:
+        """A task process runs."""
+        ...
+
+    def line(self, assignment: Assignment, stream: Stream, text: bytes) -> None:
+        """A task, or the runtime on its behalf, printed a line."""
+        ...
+
+
+class LogPolicy(msgspec.Struct, frozen=True):
+    """How logs are kept.
+
+    Attributes:
+        max_bytes: Bytes kept of each stream of each attempt.
+        flush_seconds: How often what has come is stored.
+    """
+
+    max_bytes: int = 10_000_000
+    flush_seconds: float = 2.0
+
+
+class _Running:
+    """One task process and its channels."""
+
+    def __init__(self, assignment: Assignment, deadline: float | None) -> None:
+        self.assignment = assignment
+        self.deadline = deadline
+        self.pid = 0
+        self.control, self.control_theirs = socket.socketpair()
+        self.pipes: dict[int, StreamCapture] = {}
+        self.captures: dict[Stream, StreamCapture] = {}
+        self.killed_because = ""
+
+
+class Supervisor:
+    """Runs assignments in child processes.
+
+    Args:
+        launcher: Starts processes.
+        ledger: Where records and logs go.
+        observer: Is told of lines and starts.
+        logs: How logs are kept.
+    """
+
+    def __init__(
+        self, launcher: Launcher, ledger: Ledger, observer: Observer, logs: LogPolicy | None = None
+    ) -> None:
+        self._launcher = launcher
+        self._ledger = ledger
+        self._observer = observer
+        self._logs = logs or LogPolicy()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(launcher.fileno(), selectors.EVENT_READ, "launcher")
+        self._starting: list[_Running] = []
+        self._running: dict[int, _Running] = {}
+        self._by_pipe: dict[int, _Running] = {}
+        self._next_flush = time.monotonic() + self._logs.flush_seconds
+        self._uploads: list[Future[None]] = []
+        # A local store takes a chunk in microseconds; a remote one must not hold up the other tasks.
+        self._pool = None if ledger.store.url.startswith("file:") else ThreadPoolExecutor(8, "logs")
+
+    @property
+    def count(self) -> int:
+        """Number of task processes that have not ended."""
+        return len(self._running) + len(self._starting)
+
+    @property
+    def assignments(self) -> list[Assignment]:
+        """What is running."""
+        return [running.assignment for running in (*self._starting, *self._running.values())]
+
+    def start(self, assignment: Assignment, seconds: float | None = None) -> None:
+        """Start a task process.
+
+        Args:
+            assignment: What it is to do.
+            seconds: After how long it is killed, if it has not ended by then.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        running = _Running(assignment, deadline)
+        theirs: list[int] = []
+        for stream in STREAMS:
+            ours, other = os.pipe()
+            os.set_blocking(ours, False)
+            theirs.append(other)
+            capture = self._capture(assignment, stream)
+            running.pipes[ours] = running.captures[stream] = capture
+            self._by_pipe[ours] = running
+            self._selector.register(ours, selectors.EVENT_READ, "pipe")
+        self._starting.append(running)
+        self._launcher.fork(running.control_theirs.fileno(), *theirs)
+        for descriptor in theirs:
+            os.close(descriptor)
+        running.control_theirs.close()
+        with suppress(BrokenPipeError):
+            send(running.control, assignment)
+
+    def wait(self, seconds: float | None = None) -> list[tuple[Assignment, TaskResult]]:
+        """Wait until something happens or the time is over; the tasks that have ended meanwhile."""
+        ended: list[_Running] = []
+        statuses: dict[int, int] = {}
+        for key, _ in self._selector.select(self._patience(seconds)):
+            if key.data == "pipe":
+                self._read(key.fd)
+            else:
+                ended += self._launcher_events(statuses)
+        self._enforce_deadlines()
+        self._flush_in_time()
+        return [(r.assignment, self._conclude(r, statuses.get(r.pid, 0))) for r in ended]
+
+    def kill(self, because: str, only: Callable[[Assignment], bool] = lambda _: True) -> None:
+        """Kill task processes, with their own children.
+
+        Args:
+            because: What their records will say.
+            only: Chooses which.
+        """
+        for running in self._running.values():
+            if only(running.assignment):
+                running.killed_because = running.killed_because or because
+                _signal_group(running.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill what still runs and wait until all logs are stored.
+
+        Raises:
+            StoreException: A log could not be stored.
+        """
+        self.kill("the run ended")
+        self._launcher.close()
+        for running in (*self._starting, *self._running.values()):
+            self._finish_streams(running)
+        self._selector.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+        for upload in self._uploads:
+            upload.result()
+
+    def _capture(self, assignment: Assignment, stream: Stream) -> StreamCapture:
+        def show(line: bytes) -> None:
+            self._observer.line(assignment, stream, line)
+
+        return StreamCapture(self._ledger, assignment.key, stream, self._logs.max_bytes, show)
+
+    def _patience(self, seconds: float | None) -> float | None:
+        now = time.monotonic()
+        waits = [seconds] if seconds is not None else []
+        if self.count:
+            waits.append(max(0.0, self._next_flush - now))
+            waits += [max(0.0, r.deadline - now) for r in self._running.values() if r.deadline is not None]
+        return min(waits) if waits else None
+
+    def _launcher_events(self, statuses: dict[int, int]) -> list[_Running]:
+        answers = self._launcher.answers()
+        if answers is None:
+            return self._launcher_died()
+        ended: list[_Running] = []
+        for kind, pid, status in answers:
+            if kind == b"S":
+                running = self._starting.pop(0)
+                running.pid = pid
+                self._running[pid] = running
+                self._observer.started(running.assignment, pid)
+            elif pid in self._running:
+                statuses[pid] = status
+                ended.append(self._running.pop(pid))
+        return ended
+
+    def _launcher_died(self) -> list[_Running]:
+        self._selector.unregister(self._launcher.fileno())
+        ended = [*self._starting, *self._running.values()]
+        for running in self._running.values():
+            running.killed_because = "the process that starts tasks died"
+            _signal_group(running.pid, signal.SIGKILL)
+        for running in self._starting:
+            running.killed_because = "the process that starts tasks died before this one started"
+        self._starting.clear()
+        self._running.clear()
+        return ended
+
+    def _read(self, pipe: int) -> None:
+        running = self._by_pipe.get(pipe)
+        if running is None:
+            return
+        try:
+            data = os.read(pipe, _READ_SIZE)
+        except BlockingIOError:
+            return
+        if data:
+            running.pipes[pipe].feed(data)
+        else:
+            self._close_pipe(running, pipe)
+
+    def _close_pipe(self, running: _Running, pipe: int) -> None:
+        running.pipes.pop(pipe).finish()
+        del self._by_pipe[pipe]
+        self._selector.unregister(pipe)
+        os.close(pipe)
+
+    def _conclude(self, running: _Running, status: int) -> TaskResult:
+        report = receive_report(running.control)
+        running.control.close()
+        # A grandchild may hold a pipe open for ever: what the task itself printed is there already.
+        for pipe in list(running.pipes):
+            self._drain(running, pipe)
+        result = report.result if report is not None else None
+        if result is None:
+            result = self._result_without_report(running, report, status)
+        self._finish_streams(running)
+        _signal_group(running.pid, signal.SIGKILL)
+        return result
+
+    def _drain(self, running: _Running, pipe: int) -> None:
+        while pipe in running.pipes:
+            try:
+                data = os.read(pipe, _READ_SIZE)
+            except BlockingIOError:
+                data = b""
+            if not data:
+                self._close_pipe(running, pipe)
+            else:
+                running.pipes[pipe].feed(data)
+
+    def _result_without_report(self, running: _Running, report: Report | None, status: int) -> TaskResult:
+        key = running.assignment.key
+        try:
+            record = self._ledger.done(key)
+            if record is None:
+                record = self._record_of_death(running, report, status)
+                running.captures["stderr"].note(
+                    f"{key.pathspec}: {record.exception.message if record.exception else ''}"
+                )
+                with suppress(ObjectExists):
+                    self._ledger.commit(record)
+            return result_of(record)
+        except StoreException as error:
+            failed = self._record_of_death(running, Report(store_error=str(error)), status)
+            return result_of(failed)
+
+    def _record_of_death(self, running: _Running, report: Report | None, status: int) -> DoneRecord:
+        assignment, now = running.assignment, time.time()
+        message = report.store_error if report else running.killed_because or describe_status(status)
+        return DoneRecord(
+            key=assignment.key,
+            outcome="failed",
+            started_at=now,
+            ended_at=now,
+            index_path=assignment.index_path,
+            iteration=assignment.iteration,
+            exception=ExceptionRecord("process", message),
+        )
+
+    def _finish_streams(self, running: _Running) -> None:
+        for pipe in list(running.pipes):
+            self._close_pipe(running, pipe)
+        for capture in running.captures.values():
+            self._upload(capture)
+
+    def _flush_in_time(self) -> None:
+        now = time.monotonic()
+        if now < self._next_flush:
+            return
+        self._next_flush = now + self._logs.flush_seconds
+        for running in self._running.values():
+            for capture in running.captures.values():
+                self._upload(capture)
+
+    def _upload(self, capture: StreamCapture) -> None:
+        store_chunk = capture.take_chunk()
+        if store_chunk is None:
+            return
+        if self._pool is None:
+            store_chunk()
+        else:
+            self._uploads = [upload for upload in self._uploads if not upload.done() or upload.exception()]
+            self._uploads.append(self._pool.submit(store_chunk))
+
+    def _enforce_deadlines(self) -> None:
+        now = time.monotonic()
+        for running in self._running.values():
+            if running.deadline is not None and now > running.deadline:
+                running.deadline = None
+                running.killed_because = "the step did not end within its time limit, and was killed"
+                _signal_group(running.pid, signal.SIGKILL)
+
+
+def receive_report(control: socket.socket) -> Report | None:
+    """The report of a task process that has ended, if it sent one."""
+    control.setblocking(True)
+    control.settimeout(5)
+    try:
+        return receive(control, Report)
+    except (TimeoutError, OSError, msgspec.DecodeError):
+        return None
+
+
+def describe_status(status: int) -> str:
+    """A wait status in words: the signal, or the exit code."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        name = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
+        hint = " (out of memory?)" if number == signal.SIGKILL else ""
+        return f"the process was killed by {name}{hint}"
+    return f"the process exited with code {os.WEXITSTATUS(status)} without a record"
+
+
+def _signal_group(pid: int, sig: signal.Signals) -> None:
+    if pid > 0:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, sig)

@@ -1,0 +1,284 @@
+"""Running one unit: what an Airflow task instance does, in the worker or in a pod.
+
+``python -m airflow_mlflow_provider.runtime.unit REQUEST`` with a
+:class:`~airflow_mlflow_provider.runtime.request.UnitRequest` as JSON is what a pod starts. The exit code is 0 when every task
+finished and 1 when one failed; the records in the store are the verdict.
+
+Order matters: the zygote is forked first, while this process has no threads and no store; then the store is opened, the
+manifest and the code package are fetched, and the zygote is told what to import.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
+from airflow_mlflow_provider.flow.graph import FlowGraph
+from airflow_mlflow_provider.plan.identity import task_id
+from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
+from airflow_mlflow_provider.runtime.assignment import Assignment, receive, send
+from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
+from airflow_mlflow_provider.runtime.context import FlowContext
+from airflow_mlflow_provider.runtime.logs import Stream
+from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
+from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
+from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler, Work
+from airflow_mlflow_provider.runtime.supervisor import LogPolicy, Supervisor
+from airflow_mlflow_provider.runtime.task_result import result_of
+from airflow_mlflow_provider.runtime.zygote import Zygote
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
+from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
+
+Emit = Callable[[AttemptKey, Stream, bytes], None]
+
+
+class LoadOrder(msgspec.Struct, frozen=True):
+    """What a zygote is to import."""
+
+    manifest: bytes
+    file: str
+
+
+class LoadReport(msgspec.Struct, frozen=True):
+    """How the import went; ``error`` holds the traceback of one that failed."""
+
+    error: str = ""
+
+
+def run_unit(request: UnitRequest, *, emit: Emit) -> UnitResult:
+    """Run the tasks of a unit, each in a child process, and return what their records say.
+
+    Args:
+        request: Which tasks.
+        emit: Called with each line that a task prints: its attempt, the stream, the bytes without newline.
+
+    Raises:
+        MetaflowException: The unit could not be started: no code, no manifest, an import error of the flow's file …
+        StoreException: The store failed.
+    """
+    zygote = _LoadedLater()
+    try:
+        return _run(request, emit, zygote)
+    finally:
+        zygote.close()
+
+
+def _run(request: UnitRequest, emit: Emit, zygote: _LoadedLater) -> UnitResult:
+    ledger = Ledger(open_store(request.store))
+    if request.new_run is not None:
+        try:
+            ledger.create_run(request.new_run)
+        except ObjectExists:
+            pass  # an earlier attempt of the start step; what it pinned stays
+    run = ledger.run(request.flow, request.run)
+    manifest = decode(ledger.blob(run.manifest), f"manifest of {request.flow}/{request.run}")
+    resume = _Resume(ledger, manifest.graph, request)
+    works = [work for path in request.paths for work in resume.works(path)]
+    if works:
+        zygote.load(manifest, code_file(ledger, manifest))
+        _schedule(request, manifest, ledger, zygote, emit, works, resume.results)
+    return UnitResult(tuple(resume.results))
+
+
+def _schedule(
+    request: UnitRequest,
+    manifest: FlowManifest,
+    ledger: Ledger,
+    zygote: _LoadedLater,
+    emit: Emit,
+    works: list[Work],
+    results: list[TaskResult],
+) -> None:
+    from airflow_mlflow_provider.configuration import get
+
+    grace = float(get("timeout_grace_s"))
+    logs = LogPolicy(int(get("max_log_size")) * 1_000_000, float(get("log_flush_s")))
+    supervisor = Supervisor(zygote.launcher, ledger, _Emitter(emit), logs)
+
+    def policy(step: str) -> AttemptPolicy:
+        # Airflow retries the whole unit, so each task is tried once here.
+        once = attempt_policy(manifest.graph[step], kill_grace=grace)
+        return msgspec.structs.replace(once, attempts=1)
+
+    options = RegionOptions(
+        flow=request.flow,
+        run=request.run,
+        store=request.store,
+        max_workers=request.max_workers or os.cpu_count() or 1,
+        max_num_splits=manifest.limits.max_num_splits,
+        max_iterations=manifest.limits.max_iterations,
+        keep_going=True,
+        first_retry_count=request.retry_count,
+        last=request.last,
+        airflow=request.airflow,
+    )
+    scheduler = RegionScheduler(manifest.graph, request.steps, supervisor, policy, options, results.append)
+    scheduler.add(works)
+    try:
+        scheduler.run()
+    finally:
+        supervisor.close()
+
+
+def code_file(ledger: Ledger, manifest: FlowManifest) -> Path:
+    """The flow's file on this machine: unpacked from its package, or in the DAG bundle."""
+    code = manifest.code
+    if code.source == "bundle":
+        return Path(code.path)
+    from airflow_mlflow_provider.configuration import get
+
+    root = Path(str(get("temp_dir") or tempfile.gettempdir()))
+    cache = root / f"airflow_mlflow_provider-{os.getuid()}" / "code"
+    return unpack_package(ledger, code.digest, cache) / FLOW_FOLDER / code.script
+
+
+class _Emitter:
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+
+    def started(self, assignment: Assignment, pid: int) -> None:
+        pass
+
+    def line(self, assignment: Assignment, stream: Stream, text: bytes) -> None:
+        self._emit(assignment.key, stream, text)
+
+
+class _LoadedLater:
+    """A zygote that is forked now and told later what to import."""
+
+    def __init__(self) -> None:
+        from airflow_mlflow_provider.runtime.child import task_main
+
+        ours, theirs = socket.socketpair()
+        contexts: list[FlowContext] = []
+
+        def prepare() -> None:
+            ours.close()
+            _load_as_ordered(theirs, contexts)
+
+        self.launcher = Zygote(lambda control: task_main(contexts[0], control), prepare)
+        theirs.close()
+        self._channel = ours
+
+    def load(self, manifest: FlowManifest, file: Path) -> None:
+        """Have the flow's file imported.
+
+        Raises:
+            MetaflowException: The file could not be imported; the traceback is in the message.
+        """
+        send(self._channel, LoadOrder(msgspec.json.encode(manifest), str(file)))
+        report = receive(self._channel, LoadReport)
+        error = "the process died" if report is None else report.error
+        if error:
+            raise MetaflowException(
+                f"The flow's file {manifest.code.script} could not be imported:\n{error}",
+                fix="Correct the file, or install what it imports where the step runs.",
+                where={"flow": manifest.flow_name},
+            )
+
+    def close(self) -> None:
+        self._channel.close()
+        self.launcher.close()
+
+
+def _load_as_ordered(channel: socket.socket, contexts: list[FlowContext]) -> None:
+    from airflow_mlflow_provider.runtime.flow_code import load_flow_class
+
+    order = receive(channel, LoadOrder)
+    if order is None:
+        os._exit(0)
+    manifest = msgspec.json.decode(order.manifest, type=FlowManifest)
+    try:
+        flow_class = load_flow_class(Path(order.file), manifest.code.class_name)
+    except BaseException:
+        send(channel, LoadReport(traceback.format_exc()))
+        os._exit(0)
+    contexts.append(FlowContext(flow_class, manifest))
+    send(channel, LoadReport())
+
+
+class _Resume:
+    """What a unit still has to do.
+
+    A retry continues where the try before it stopped: tasks that finished within the current budget of tries are kept. A
+    task that was cleared starts with a fresh budget, and so does all of it anew.
+    """
+
+    def __init__(self, ledger: Ledger, graph: FlowGraph, request: UnitRequest) -> None:
+        self._ledger, self._graph, self._request = ledger, graph, request
+        self.results: list[TaskResult] = []
+
+    def works(self, path: tuple[int, ...]) -> Iterator[Work]:
+        """The tasks to start with on an index path; what is done already goes into :attr:`results`."""
+        node = self._graph[self._request.steps[0]]
+        if len(path) < len(node.frames):
+            yield from self._gang(path)
+            return
+        step, iteration = node.name, 0 if node.is_loop else None
+        parents: tuple[AttemptKey, ...] | None = None
+        while (record := self._finished(step, path, iteration)) is not None:
+            self.results.append(result_of(record))
+            following = [t for t in result_of(record).targets if t in self._request.steps]
+            if not following:
+                return
+            again = following[0] == step
+            step, parents = following[0], (record.key,)
+            iteration = (iteration or 0) + 1 if again else (0 if self._graph[step].is_loop else None)
+        yield Work(step, path, iteration, parents, attempt=self._request.attempt)
+
+    def _gang(self, path: tuple[int, ...]) -> Iterator[Work]:
+        step = self._request.steps[0]
+        opener = self._ledger.newest_done(
+            self._request.flow, self._request.run, self._graph[step].frames[-1], task_id(path)
+        )
+        size = (opener.transition.num_splits or 0) if opener and opener.transition else 0
+        for index in range(size):
+            gang = {
+                "main_ip": "127.0.0.1",
+                "num_nodes": size,
+                "node_index": index,
+                "control_task_id": task_id((*path, 0)),
+            }
+            yield Work(step, (*path, index), attempt=self._request.attempt, gang=gang)
+
+    def _finished(self, step: str, path: tuple[int, ...], iteration: int | None) -> DoneRecord | None:
+        request = self._request
+        if request.retry_count == 0:
+            return None
+        record = self._ledger.newest_done(request.flow, request.run, step, task_id(path, iteration))
+        oldest = request.attempt - request.retry_count
+        return record if record is not None and record.finished and record.key.attempt >= oldest else None
+
+
+def main(arguments: list[str]) -> int:
+    """Run the unit whose request is the first argument.
+
+    Returns:
+        0 if all tasks finished, 1 if one failed, 2 if the unit could not run.
+    """
+    request = msgspec.json.decode(arguments[0], type=UnitRequest)
+    streams = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
+
+    def emit(key: AttemptKey, stream: Stream, line: bytes) -> None:
+        streams[stream].write(line + b"\n")
+        streams[stream].flush()
+
+    try:
+        result = run_unit(request, emit=emit)
+    except MetaflowException as error:
+        sys.stderr.write(f"{error.headline}: {error} {error.fix}\n")
+        return 2
+    return 1 if result.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
