@@ -40,7 +40,7 @@ def load_flow_class(file: Path, class_name: str | None = None) -> type[FlowSpec]
     sys.argv = [str(file)]
     code = compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
     with loading():
-        exec(code, module.__dict__)
+        exec(code, module.__dict__)  # noqa: S102 - this is what running a flow means
     return find_flow_class(module, file, class_name)
 
 

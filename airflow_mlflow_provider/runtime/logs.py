@@ -1,6 +1,6 @@
-"""Log lines as they are stored: a UTC timestamp, who wrote the line, the bytes as they came.
+r"""Log lines as they are stored: a UTC timestamp, who wrote the line, the bytes as they came.
 
-A stored line is ``2026-11-23T18:27:13.123456Z t <bytes>\\n``, where the letter is ``t`` for the task and ``r`` for a
+A stored line is ``2026-11-23T18:27:13.123456Z t <bytes>\n``, where the letter is ``t`` for the task and ``r`` for a
 note of the runtime. Bytes that are not UTF-8 stay as they are.
 """
 
@@ -48,9 +48,9 @@ def decode_lines(data: bytes) -> Iterator[LogLine]:
     for raw in data.split(b"\n"):
         if len(raw) < _PREFIX_LENGTH:
             continue
-        moment = datetime.datetime.strptime(raw[:_STAMP_LENGTH].decode(), "%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = datetime.datetime.strptime(raw[:_STAMP_LENGTH].decode(), "%Y-%m-%dT%H:%M:%S.%f%z")
         source: Source = "runtime" if raw[_STAMP_LENGTH + 1 : _STAMP_LENGTH + 2] == b"r" else "task"
-        yield LogLine(moment.replace(tzinfo=datetime.timezone.utc), source, raw[_PREFIX_LENGTH:])
+        yield LogLine(moment, source, raw[_PREFIX_LENGTH:])
 
 
 class StreamCapture:

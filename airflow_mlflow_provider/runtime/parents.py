@@ -54,7 +54,9 @@ class _Finder:
         split = self.graph[self.node.matching_split or ""]
         opener = self._last(split.name, self.path)
         if opener is None or opener.transition is None:
-            return None if self._may_be_skipped(split) else self._raise(f"{split.name} has not finished")
+            if self._may_be_skipped(split):
+                return None
+            raise self._missing(f"{split.name} has not finished")
         if split.is_split:
             return self._splits(opener.transition.num_splits or 0)
         return self._branches(split)
@@ -132,9 +134,6 @@ class _Finder:
     @property
     def key_flow(self) -> str:
         return self.graph.name
-
-    def _raise(self, reason: str) -> None:
-        raise self._missing(reason)
 
     def _missing(self, reason: str) -> MetaflowDataMissing:
         pathspec = f"{self.graph.name}/{self.run}/{self.node.name}/{task_id(self.path)}"

@@ -100,7 +100,7 @@ class _TaskRunner:
         )
         try:
             record = self._attempt()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises becomes a record
             record = self._failure(error)
         self.ledger.commit(record)
         return result_of(record)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -75,10 +76,9 @@ def run_unit(request: UnitRequest, *, emit: Emit) -> UnitResult:
 def _run(request: UnitRequest, emit: Emit, zygote: _LoadedLater) -> UnitResult:
     ledger = Ledger(open_store(request.store))
     if request.new_run is not None:
-        try:
+        # What an earlier attempt of the start step pinned stays.
+        with suppress(ObjectExists):
             ledger.create_run(request.new_run)
-        except ObjectExists:
-            pass  # an earlier attempt of the start step; what it pinned stays
     run = ledger.run(request.flow, request.run)
     manifest = decode(ledger.blob(run.manifest), f"manifest of {request.flow}/{request.run}")
     resume = _Resume(ledger, manifest.graph, request)
@@ -199,7 +199,7 @@ def _load_as_ordered(channel: socket.socket, contexts: list[FlowContext]) -> Non
     manifest = msgspec.json.decode(order.manifest, type=FlowManifest)
     try:
         flow_class = load_flow_class(Path(order.file), manifest.code.class_name)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the traceback travels to the supervisor
         send(channel, LoadReport(traceback.format_exc()))
         os._exit(0)
     contexts.append(FlowContext(flow_class, manifest))

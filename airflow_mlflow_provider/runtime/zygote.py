@@ -190,7 +190,7 @@ def attach_streams(stdout: int, stderr: int) -> None:
         os.dup2(source, target)
         if source > 2:
             os.close(source)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
         setattr(sys, name, stream)
