@@ -142,7 +142,11 @@ class _Traversal(msgspec.Struct):
 
     def _continue(self, name: str, arrivals: dict[str, Stack]) -> Stack:
         stacks = list(dict.fromkeys(arrivals.values()))
-        if len(stacks) > 1:
+        if name == self.end and any(stacks):
+            split = max(stacks, key=len)[-1].split
+            expected = self.edges[split].targets
+            self._report(Conflict("open-end", name, arrivals, split, expected), _splits(stacks))
+        elif len(stacks) > 1:
             fork = _static_fork(stacks, self.edges)
             if fork:
                 split = fork[0].split
@@ -153,10 +157,6 @@ class _Traversal(msgspec.Struct):
                 self._report(Conflict("mixed", name, arrivals), _splits(stacks))
             self.doubtful.add(name)
             return _common(stacks)
-        if name == self.end and stacks[0]:
-            split = stacks[0][-1].split
-            expected = self.edges[split].targets
-            self._report(Conflict("open-end", name, arrivals, split, expected), _splits(stacks))
         return stacks[0]
 
     def _join(self, name: str, arrivals: dict[str, Stack]) -> Stack:
@@ -186,6 +186,9 @@ class _Traversal(msgspec.Struct):
             self.matching.branches[name] = led
         missing = {Branch(split, target) for target in expected if target not in received}
         direct = split in arrivals and self.edges[split].kind == "static"
+        if split in arrivals and not direct:
+            # A body without steps; what follows may be the body, with an argument too many.
+            self.doubtful.add(name)
         if direct or (missing and not missing & self.lost):
             self._report(Conflict("branches", name, arrivals, split, expected, received), {split})
         elif first != name:

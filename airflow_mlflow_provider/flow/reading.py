@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any, Literal
 
 import msgspec
 
 from airflow_mlflow_provider.flow.graph import Transition
 from airflow_mlflow_provider.flow.matching import Edges, Matching, match
+from airflow_mlflow_provider.flow.source_file import SourceFile, class_source
 from airflow_mlflow_provider.flow.step_source import StepSource, steps_of
-from airflow_mlflow_provider.flow.written_call import ConfigResolver
+from airflow_mlflow_provider.flow.written_call import ConfigResolver, WrittenCall
+
+Terminal = Literal["start", "end"]
 
 # A misspelt target is followed to the step it surely means, so that the rest of the graph is still checked.
 _SURELY_MEANT = 0.8
@@ -30,11 +36,36 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
     steps: Mapping[str, StepSource]
     resolve: ConfigResolver
 
-    def marked(self, what: str) -> list[StepSource]:
-        """Steps marked as ``"start"`` or ``"end"``."""
+    # The class and its members.
+
+    @cached_property
+    def members(self) -> dict[str, tuple[Any, type]]:
+        """Every attribute of the class with the class that defines it, library classes left out."""
+        classes = [cls for cls in reversed(self.flow_class.__mro__) if not is_library(cls)]
+        return {name: (value, cls) for cls in classes for name, value in vars(cls).items()}
+
+    @cached_property
+    def library_members(self) -> frozenset[str]:
+        """Names that every flow has from ``FlowSpec``."""
+        return frozenset(name for cls in self.flow_class.__mro__ if is_library(cls) for name in vars(cls))
+
+    @cached_property
+    def configs(self) -> frozenset[str]:
+        """Attributes that are configs."""
+        return frozenset(name for name, (value, _) in self.members.items() if is_config(value))
+
+    @cached_property
+    def class_source(self) -> tuple[SourceFile, ast.ClassDef] | None:
+        """Where the class is written, or ``None`` if that is unknown."""
+        return source_of_class(self, self.flow_class)
+
+    # Start, end and transitions.
+
+    def marked(self, what: Terminal) -> list[StepSource]:
+        """Steps marked as start or end."""
         return [step for step in self.steps.values() if step.marked(what)]
 
-    def _terminal(self, what: str) -> str | None:
+    def _terminal(self, what: Terminal) -> str | None:
         if marked := self.marked(what):
             return marked[0].name
         if what in self.steps:
@@ -51,24 +82,42 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
         """Name of the last step, or ``None`` if it cannot be told."""
         return self._terminal("end")
 
+    @property
+    def is_only_step(self) -> bool:
+        """Whether the flow has one step, which is start and end."""
+        return len(self.steps) == 1
+
+    def is_end(self, name: str) -> bool:
+        """Whether nothing is to follow the step."""
+        return name == self.end or self.steps[name].marked("end")
+
+    def tails(self) -> Iterator[tuple[StepSource, WrittenCall]]:
+        """The call that counts, of each step that has one and needs one."""
+        for step in self.steps.values():
+            if step.tail is not None and not self.is_end(step.name):
+                yield step, step.tail
+
     @cached_property
     def transitions(self) -> dict[str, Transition]:
         """The transition of each step that has a legal one, to whatever target."""
-        found: dict[str, Transition] = {}
-        for step in self.steps.values():
-            transition = step.tail.transition(self.resolve) if step.tail and step.name != self.end else None
-            if transition is not None:
-                found[step.name] = transition
-        return found
+        read = ((step.name, call.transition(self.resolve)) for step, call in self.tails())
+        return {name: transition for name, transition in read if transition is not None}
+
+    def last_call(self, name: str) -> WrittenCall:
+        """The call by which a step goes on; the step must have one."""
+        step = self.steps[name]
+        return step.tail or step.calls[-1]
+
+    # The graph, guessed where the source has a mistake.
 
     @cached_property
     def edges(self) -> dict[str, Edges]:
-        """How each step goes on, guessed where the source has a mistake."""
+        """How each step goes on."""
         return {name: self._edges(step) for name, step in self.steps.items()}
 
     def _edges(self, step: StepSource) -> Edges:
         is_join = step.inputs_name is not None
-        if step.name == self.end:
+        if self.is_end(step.name):
             return Edges(None, (), is_join)
         transition = self.transitions.get(step.name)
         if transition is None or step.competing:
@@ -77,7 +126,8 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
             return Edges(transition.kind if transition else "switch", guessed, is_join, certain=False)
         meant = tuple(self.meant(target) for target in transition.targets)
         known = tuple(name for name in meant if name)
-        return Edges(transition.kind, known, is_join, certain=len(known) == len(meant))
+        leaves = transition.kind != "switch" or set(known) != {step.name}
+        return Edges(transition.kind, known, is_join, certain=len(known) == len(meant) and leaves)
 
     def meant(self, target: str) -> str | None:
         """The step that a target names or surely means."""
@@ -91,6 +141,63 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
         """Open splits and their joins; empty if there is no start."""
         return match(self.edges, self.start, self.end) if self.start is not None else Matching()
 
+    def callers(self, name: str) -> list[str]:
+        """Steps that go to a step, in source order, a switch that repeats itself left out."""
+        return [
+            caller
+            for caller, edge in self.edges.items()
+            if name in edge.targets and not (caller == name and edge.kind == "switch")
+        ]
+
+    @cached_property
+    def unreachable(self) -> tuple[str, ...]:
+        """Steps that no path from the start reaches, in source order."""
+        return tuple(name for name in self.steps if name not in self.matching.stacks)
+
+    @cached_property
+    def dangling(self) -> frozenset[str]:
+        """Reachable steps of which it is not known, or is known to be wrong, where they all go."""
+        looping = {name for cycle in self.matching.cycles for name in cycle}
+        reachable = (name for name in self.matching.stacks if not self.is_end(name))
+        return frozenset(name for name in reachable if name in looping or not self._is_complete(name))
+
+    def _is_complete(self, name: str) -> bool:
+        step = self.steps[name]
+        values = [case.value for call in step.calls for case in call.cases or ()]
+        values += [value for call in step.calls if call.cases is None for value in call.node.args]
+        targets = [target for call in step.calls for target, _ in call.named]
+        known = (
+            bool(targets) and len(targets) == len(values) and all(self.meant(target) for target in targets)
+        )
+        return known and set(targets) != {name}
+
+    @cached_property
+    def stranded(self) -> tuple[str, ...]:
+        """Reachable steps from which the end is not, although every transition below them is sound."""
+        if self.end is None:
+            return ()
+        callers: dict[str, list[str]] = {}
+        for name, edge in self.edges.items():
+            for target in edge.targets:
+                callers.setdefault(target, []).append(name)
+        explained = _closure((*self.dangling, *(step.name for step in self.marked("end")), self.end), callers)
+        return tuple(name for name in self.matching.stacks if name not in explained)
+
+    def path_to(self, name: str) -> tuple[str, ...]:
+        """A shortest path from the start to a reachable step, both included."""
+        before: dict[str, str | None] = {self.start or name: None}
+        pending = deque(before)
+        while pending and name not in before:
+            step = pending.popleft()
+            for target in self.edges[step].targets:
+                if target not in before:
+                    before[target] = step
+                    pending.append(target)
+        path = [name]
+        while (previous := before.get(path[-1])) is not None:
+            path.append(previous)
+        return tuple(reversed(path))
+
 
 def read_flow(flow_class: type, resolve: ConfigResolver) -> FlowReading:
     """Read the steps of a flow.
@@ -99,3 +206,35 @@ def read_flow(flow_class: type, resolve: ConfigResolver) -> FlowReading:
         MetaflowException: The source of a step is not available.
     """
     return FlowReading(flow_class, steps_of(flow_class), resolve)
+
+
+def is_config(value: object) -> bool:
+    """Whether a class attribute is a ``Config``."""
+    return getattr(type(value), "IS_CONFIG", None) is True
+
+
+def is_parameter(value: object) -> bool:
+    """Whether a class attribute is a ``Parameter`` or an ``IncludeFile``."""
+    return getattr(type(value), "IS_CONFIG", None) is False
+
+
+def source_of_class(reading: FlowReading, cls: type) -> tuple[SourceFile, ast.ClassDef] | None:
+    """Where a class of the flow's MRO is written, or ``None`` if that is unknown."""
+    own = next((step for step in reading.steps.values() if step.owner is cls), None)
+    return class_source(cls, own.line, own.file.path) if own else class_source(cls)
+
+
+def is_library(cls: type) -> bool:
+    """Whether a class of the MRO is not the user's."""
+    return cls is object or cls.__module__ == "airflow_mlflow_provider.flow.spec"
+
+
+def _closure(names: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:
+    found = set(names)
+    pending = list(found)
+    while pending:
+        for name in following.get(pending.pop(), ()):
+            if name not in found:
+                found.add(name)
+                pending.append(name)
+    return found
