@@ -1,14 +1,32 @@
 """The servers as pytest fixtures, shared by all tests of a run, in all of its xdist workers."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.services.airflow import LiveAirflow
+from tests.services.browser import chromium, logged_in_page, screenshot
 from tests.services.postgres import PostgresServer
 from tests.services.s3 import S3Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note for the fixtures of a test whether it failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +76,23 @@ def live_airflow_postgres(
         sql_alchemy_conn=postgres_server.airflow_database("live_airflow"),
     ) as airflow:
         yield airflow
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A headless Chromium. Of module scope: tests of other modules may then use `asyncio.run`, see `chromium`."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def browser_page(
+    request: pytest.FixtureRequest, browser: "Browser", live_airflow_sqlite: LiveAirflow
+) -> "Iterator[Page]":
+    """A page logged in to `live_airflow_sqlite` as admin. If the test fails, its picture goes to `build/screenshots`."""
+    with logged_in_page(browser, live_airflow_sqlite) as page:
+        yield page
+        if request.node.stash.get(FAILED, False):
+            print(
+                f"screenshot: {screenshot(page, 'failed-' + re.sub(r'[^A-Za-z0-9_-]+', '-', request.node.name))}"
+            )
