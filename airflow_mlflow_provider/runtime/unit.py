@@ -55,11 +55,12 @@ class LoadReport(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-def run_unit(request: UnitRequest, *, emit: Emit) -> UnitResult:
+def run_unit(request: UnitRequest | Callable[[], UnitRequest], *, emit: Emit) -> UnitResult:
     """Run the tasks of a unit, each in a child process, and return what their records say.
 
     Args:
-        request: Which tasks.
+        request: Which tasks; or what makes the request, called after the fork of the zygote, so that it may use the
+            store. What it raises is passed on.
         emit: Called with each line that a task prints: its attempt, the stream, the bytes without newline.
 
     Raises:
@@ -68,7 +69,7 @@ def run_unit(request: UnitRequest, *, emit: Emit) -> UnitResult:
     """
     zygote = _LoadedLater()
     try:
-        return _run(request, emit, zygote)
+        return _run(request() if callable(request) else request, emit, zygote)
     finally:
         zygote.close()
 
