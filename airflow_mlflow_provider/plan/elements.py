@@ -6,6 +6,7 @@ more index paths than Airflow should hold instances. Elements travel through XCo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
@@ -69,7 +70,7 @@ def elements(splits: Iterable[Split], max_width: int) -> list[Element]:
 def _shards(named: Sequence[tuple[IndexPath, str]], max_width: int) -> list[Sequence[tuple[IndexPath, str]]]:
     count = min(len(named), max(max_width, 1))
     bounds = [len(named) * i // count for i in range(count + 1)] if count else [0]
-    return [named[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [named[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def _element(shard: Sequence[tuple[IndexPath, str]]) -> Element:

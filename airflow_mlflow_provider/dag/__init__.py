@@ -1,0 +1,6 @@
+"""Airflow DAGs from flows: :func:`load_flow` for a manifest, :func:`FlowDag` for a flow's own file."""
+
+from airflow_mlflow_provider.dag.build import build_dag
+from airflow_mlflow_provider.dag.load import load_flow
+
+__all__ = ["build_dag", "load_flow"]

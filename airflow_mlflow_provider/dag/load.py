@@ -1,0 +1,38 @@
+"""The whole of a DAG file: ``dag = load_flow("train_flow.json")``."""
+
+from __future__ import annotations
+
+import sys
+from os import PathLike
+from pathlib import Path
+
+from airflow.sdk import DAG
+
+from airflow_mlflow_provider.dag.build import build_dag
+from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.plan.manifest import decode
+
+
+def load_flow(path: str | PathLike[str]) -> DAG:
+    """The DAG of the manifest at ``path``; assign it to a global of the DAG file.
+
+    Args:
+        path: A file that ``airflow create`` wrote; relative to the calling file's folder.
+
+    Raises:
+        CommandException: There is no such file, or it is not a manifest.
+    """
+    caller = sys._getframe(1).f_globals.get("__file__", "")
+    file = Path(caller).parent / path
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CommandException(
+            f"The manifest {file} cannot be read: {error.strerror}.",
+            fix="Deploy the flow again with `python FLOW.py airflow create`, which writes DAG file and manifest.",
+            where={"manifest": str(file)},
+        ) from error
+    dag = build_dag(decode(data, str(file)))
+    if caller:
+        dag.fileloc = caller
+    return dag

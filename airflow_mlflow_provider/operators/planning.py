@@ -1,0 +1,45 @@
+"""The task between two levels of a nested foreach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator, Context
+
+from airflow_mlflow_provider.operators.pointer import POINTER_KEY, splits_of
+from airflow_mlflow_provider.plan.deployment import Deployment
+from airflow_mlflow_provider.plan.elements import Element, elements
+
+
+class PlanningOperator(BaseOperator):
+    """Gathers the index paths that all instances of a mapped split opened, as one flat list.
+
+    Airflow has no flat map over XComs: expanding over a mapped task gives one instance per upstream *list*.
+
+    Args:
+        deployment: The flow.
+        split: Id of the task whose instances split.
+    """
+
+    ui_color = "#f4f4f5"
+
+    def __init__(self, *, deployment: Deployment, split: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+        self.split = split
+
+    def execute(self, context: Context) -> list[Element]:
+        """The list that the inner scope is expanded over, in lexicographic order of the index paths."""
+        # A list of task ids gives a list of values, also where only one instance has one.
+        pointers = context["ti"].xcom_pull(task_ids=[self.split], key=POINTER_KEY)
+        found = elements(splits_of(pointers), map_width(self.deployment))
+        self.log.info(
+            "%s opened %d index paths in all.", self.split, sum(len(each["paths"]) for each in found)
+        )
+        return found
+
+
+def map_width(deployment: Deployment) -> int:
+    """The largest number of instances that a task of this deployment may be expanded to."""
+    return min(deployment.manifest.limits.max_map_width, conf.getint("core", "max_map_length"))

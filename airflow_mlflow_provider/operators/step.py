@@ -1,0 +1,216 @@
+"""The operator of a step: in the worker's own machine, or in a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
+
+from airflow_mlflow_provider.exception import CommandException, MetaflowException
+from airflow_mlflow_provider.operators.credentials import provide_credentials
+from airflow_mlflow_provider.operators.planning import map_width
+from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
+from airflow_mlflow_provider.operators.unit_try import UnitTry
+from airflow_mlflow_provider.operators.verdict import verdict
+from airflow_mlflow_provider.plan.deployment import Deployment
+from airflow_mlflow_provider.plan.elements import Element, elements
+from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.operators.kubernetes import PodOutcome, PodUnit
+    from airflow_mlflow_provider.store.records import AttemptKey
+
+_LOST = "a worker or pod was lost: its last attempt ended without a record"
+_SHOWN_FAILURES = 5
+
+
+class FlowStepOperator(BaseOperator):
+    """Runs one unit of a flow, for the index paths that it was expanded with.
+
+    The verdict is the record in the store, never the state of a process or pod.
+
+    Args:
+        deployment: The flow.
+        unit: Name of the unit, that is, of its first step.
+        split: The element of the foreach's list that the instance stands for; ``None`` outside every foreach.
+    """
+
+    # Airflow resolves what it maps over only in template fields; the values themselves are never rendered.
+    template_fields: Sequence[str] = ("split",)
+    template_fields_renderers = {"split": "json"}  # noqa: RUF012 - Airflow's own form
+    ui_color = "#eef2ff"
+
+    def __init__(self, *, deployment: Deployment, unit: str, split: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+        self.unit = unit
+        self.split: Any = split
+        self._interruptible = False
+        self._pod: PodUnit | None = None
+
+    def execute(self, context: Context) -> list[Element] | None:
+        """Run the unit.
+
+        Returns:
+            For a foreach split outside every foreach: the list that its body is expanded over.
+
+        Raises:
+            AirflowSkipException: A switch took another way for all index paths.
+            AirflowException: A task failed.
+            AirflowFailException: The run cannot go on, whatever is retried.
+        """
+        provide_credentials(self.deployment.manifest)
+        work = self._work(context)
+        try:
+            if (
+                self.deployment.manifest.step_compute(self.unit) == "kubernetes"
+                and not work.attempt.is_fallback
+            ):
+                result = self._in_pod(work, context)
+            else:
+                result = self._in_worker(work)
+        except CommandException as error:
+            raise AirflowFailException(_text(error)) from error
+        except MetaflowException as error:
+            raise AirflowException(_text(error)) from error
+        return self._conclude(context, work, result)
+
+    def resume_pod(self, context: Context, event: Mapping[str, Any]) -> list[Element] | None:
+        """Go on when the triggerer has seen the pod end.
+
+        Raises:
+            AirflowException: A task failed.
+        """
+        provide_credentials(self.deployment.manifest)
+        work = self._work(context)
+        request = self._prepared(work)
+        self._pod = self._pod_unit(work, context)
+        return self._conclude(context, work, self._after_pod(work, request, self._pod.resume(event)))
+
+    def on_kill(self) -> None:
+        """End what runs: the pod, or the task processes on this machine."""
+        if self._pod is not None:
+            self._pod.kill()
+        elif self._interruptible:
+            # Airflow calls this from its signal handler; the exception unwinds the runner, which ends its processes.
+            raise AirflowException("The task was ended from outside.")
+
+    def _work(self, context: Context) -> UnitTry:
+        return UnitTry(self.deployment, self.deployment.plan.units[self.unit], self.split, context)
+
+    def _prepared(self, work: UnitTry, fallback: str | None = None) -> UnitRequest:
+        self._refuse_failed_run(work)
+        paths = work.chosen_paths()
+        if not paths:
+            raise AirflowSkipException("A switch took another way.")
+        request = work.request(paths, fallback)
+        tasks = f"{len(paths)} index paths" if len(paths) > 1 else work.task
+        self.log.info(
+            "%s/%s/%s/%s, attempt %d, code %s",
+            *(work.flow, work.run, self.unit, tasks, request.attempt),
+            self.deployment.manifest.code.digest[:12] or "of the DAG bundle",
+        )
+        return request
+
+    def _in_worker(self, work: UnitTry, fallback: str | None = None) -> UnitResult:
+        from airflow_mlflow_provider.runtime.unit import run_unit
+
+        cause = fallback or (_LOST if work.attempt.is_fallback else None)
+        several = len(work.paths) > 1 or work.unit.kind != "single"
+
+        def emit(key: AttemptKey, stream: str, line: bytes) -> None:
+            text = line.decode("utf-8", "backslashreplace")
+            self.log.info("%s", f"[{key.step}/{key.task}] {text}" if several else text)
+
+        self._interruptible = True
+        try:
+            return run_unit(lambda: self._prepared(work, cause), emit=emit)
+        finally:
+            self._interruptible = False
+
+    def _in_pod(self, work: UnitTry, context: Context) -> UnitResult:
+        request = self._prepared(work)
+        found = verdict(work.ledger, work.pinned.manifest.graph, request)
+        if request.retry_count and found.complete:
+            self.log.info("An earlier try has finished the task; its record counts and no pod is needed.")
+            return found.result
+        self._pod = self._pod_unit(work, context)
+        return self._after_pod(work, request, self._pod.run(request))
+
+    def _pod_unit(self, work: UnitTry, context: Context) -> PodUnit:
+        from airflow_mlflow_provider.operators.kubernetes import PodUnit
+
+        return PodUnit(work.pinned.manifest.graph[self.unit], work.pinned.manifest, context)
+
+    def _after_pod(self, work: UnitTry, request: UnitRequest, outcome: PodOutcome) -> UnitResult:
+        found = verdict(work.ledger, work.pinned.manifest.graph, request)
+        if not found.missing:
+            return found.result
+        caught = self.deployment.manifest.graph[self.unit].decorator("catch") is not None
+        if caught and request.last:
+            return self._in_worker(work, outcome.summary)
+        tasks = ", ".join(found.missing[:_SHOWN_FAILURES])
+        raise AirflowException(f"The pod ended without a record of {tasks}: {outcome.summary}")
+
+    def _conclude(self, context: Context, work: UnitTry, result: UnitResult) -> list[Element] | None:
+        if result.failed:
+            self._fail(work, result)
+        graph = self.deployment.manifest.graph
+        found = pointer(graph, self.split, result)
+        context["ti"].xcom_push(POINTER_KEY, found.to_json())
+        if work.ends_run:
+            work.end_run("succeeded")
+        if skipped := self._ruled_out(result):
+            map_index = work.airflow["map_index"]
+            raise DownstreamTasksSkipped(tasks=[(name, map_index) for name in skipped])  # type: ignore[no-untyped-call]
+        if work.unit.opens and not work.unit.frames:
+            return elements(found.splits, map_width(self.deployment))
+        return None
+
+    def _fail(self, work: UnitTry, result: UnitResult) -> None:
+        failures = [_failure(task) for task in result.failed]
+        more = f" and {len(failures) - _SHOWN_FAILURES} more" if len(failures) > _SHOWN_FAILURES else ""
+        text = f"{'; '.join(failures[:_SHOWN_FAILURES])}{more}"
+        if work.attempt.last and self.deployment.manifest.limits.fail_fast:
+            work.end_run("failed", text, tuple(task.key.pathspec for task in result.failed))
+        raise AirflowException(text)
+
+    def _refuse_failed_run(self, work: UnitTry) -> None:
+        if not self.deployment.manifest.limits.fail_fast or work.starts_run:
+            return
+        end = work.ledger.run_end(work.flow, work.run)
+        if end is not None and end.status == "failed":
+            raise AirflowFailException(
+                f"The run has failed and the flow is deployed to fail fast: {end.reason}"
+            )
+
+    def _ruled_out(self, result: UnitResult) -> list[str]:
+        """Units that no index path of this instance reaches any more."""
+        unit = self.deployment.plan.units[self.unit]
+        chosen = {
+            target
+            for task in result.tasks
+            if task.key.step == unit.steps[-1]
+            for target in task.targets
+            if target != task.key.step
+        }
+        lost = [set(unit.rules_out.get(target, ())) for target in chosen]
+        return sorted(set.intersection(*lost)) if lost else []
+
+
+def _failure(task: TaskResult) -> str:
+    place = f"{task.key.step}/{task.key.task}"
+    if task.exception is None:
+        return f"{place} failed"
+    return f"{place}: {task.exception.type}: {task.exception.message}".rstrip()
+
+
+def _text(error: MetaflowException) -> str:
+    return f"{error.headline}: {error.message} {error.fix}".rstrip()

@@ -1,0 +1,165 @@
+"""One try of a unit: what an Airflow task instance stands for in the store."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlflow_provider.exception import MetaflowNotFound
+from airflow_mlflow_provider.operators.attempt import Attempt, attempt_of
+from airflow_mlflow_provider.operators.new_run import new_run
+from airflow_mlflow_provider.plan.deployment import Deployment
+from airflow_mlflow_provider.plan.elements import Element
+from airflow_mlflow_provider.plan.identity import IndexPath, airflow_run_id, task_id
+from airflow_mlflow_provider.plan.manifest import decode
+from airflow_mlflow_provider.plan.units import Unit
+from airflow_mlflow_provider.runtime.request import UnitRequest
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.records import RunEnd, RunStatus
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class UnitTry:
+    """What one try of a task instance has to do.
+
+    Args:
+        deployed: The flow as the DAG file has it now.
+        unit: The unit that the task runs.
+        element: What the instance was expanded with, ``None`` outside every foreach.
+        context: Airflow's.
+    """
+
+    def __init__(self, deployed: Deployment, unit: Unit, element: Element | None, context: Context) -> None:
+        self.unit = unit
+        self._deployed = deployed
+        self._context = context
+        self._ti = context["ti"]
+        self.flow = deployed.manifest.flow_name
+        self.run = airflow_run_id(self._ti.dag_id, self._ti.run_id)
+        self.paths: tuple[IndexPath, ...] = tuple(map(tuple, element["paths"])) if element else ((),)
+
+    @property
+    def task(self) -> str:
+        """Id of the task in the store, if the unit runs one."""
+        return task_id(self.paths[0])
+
+    @property
+    def starts_run(self) -> bool:
+        """Whether the run begins with this unit."""
+        return self._deployed.manifest.graph.start in self.unit.steps
+
+    @property
+    def ends_run(self) -> bool:
+        """Whether the run ends with this unit."""
+        return self._deployed.manifest.graph.end in self.unit.steps
+
+    @cached_property
+    def attempt(self) -> Attempt:
+        """Which attempt this try is."""
+        task = self._context["task"]
+        caught = self._deployed.manifest.graph[self.unit.name].decorator("catch") is not None
+        return attempt_of(self._ti.try_number, self._ti.max_tries, task.retries or 0, caught)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The records of the run's store."""
+        from airflow_mlflow_provider.store.location import open_store
+
+        return Ledger(open_store(self._deployed.manifest.store))
+
+    @cached_property
+    def pinned(self) -> Deployment:
+        """The flow as it was when the run started; a later deployment changes nothing for it.
+
+        Raises:
+            MetaflowNotFound: The run has no record although it has been started.
+        """
+        from airflow_mlflow_provider.store.hashing import digest_of
+
+        try:
+            digest = self.ledger.run(self.flow, self.run).manifest
+        except MetaflowNotFound:
+            if self.starts_run:
+                return self._deployed
+            raise
+        if digest == digest_of([self._deployed.encoded], len(self._deployed.encoded)):
+            return self._deployed
+        return Deployment(decode(self.ledger.blob(digest), f"the manifest of run {self.run}"))
+
+    def chosen_paths(self) -> tuple[IndexPath, ...]:
+        """Those index paths of the instance for which no switch took another way.
+
+        Raises:
+            MetaflowDataMissing: A parent that must have finished has no record.
+        """
+        if not self.unit.conditional:
+            return self.paths
+        from airflow_mlflow_provider.runtime.parents import chosen_parents
+
+        graph = self.pinned.manifest.graph
+        inner = (0,) if self.unit.kind == "gang" else ()
+        return tuple(
+            path
+            for path in self.paths
+            if chosen_parents(self.ledger, graph, self.run, self.unit.name, (*path, *inner)) is not None
+        )
+
+    def request(self, paths: tuple[IndexPath, ...], fallback: str | None = None) -> UnitRequest:
+        """What the runner is asked to do.
+
+        Args:
+            paths: Index paths of the unit's scope; a gang's runner finds its workers by itself.
+            fallback: Cause of the processes' deaths, if only what ``@catch`` stores is left to do.
+
+        Raises:
+            CommandException: The DAG run was started with an unknown parameter, or lacks one.
+        """
+        manifest, attempt = self._deployed.manifest, self.attempt
+        return UnitRequest(
+            store=manifest.store,
+            flow=self.flow,
+            run=self.run,
+            steps=self.unit.steps,
+            paths=paths,
+            attempt=attempt.number,
+            retry_count=attempt.retry_count,
+            last=attempt.last,
+            new_run=new_run(self._deployed, self.ledger, self.run, self._context)
+            if self.starts_run
+            else None,
+            airflow=self.airflow,
+            max_workers=self._workers(),
+            fallback=fallback,
+        )
+
+    @cached_property
+    def airflow(self) -> dict[str, Any]:
+        """Where the unit runs in Airflow."""
+        logical_date = self._context["dag_run"].logical_date
+        return {
+            "dag_id": self._ti.dag_id,
+            "dag_run_id": self._ti.run_id,
+            "task_id": self._ti.task_id,
+            "map_index": -1 if self._ti.map_index is None else self._ti.map_index,
+            "try_number": self._ti.try_number,
+            "log_url": self._ti.log_url,
+            "logical_date": logical_date.isoformat() if logical_date else None,
+        }
+
+    def end_run(self, status: RunStatus, reason: str = "", failed_tasks: tuple[str, ...] = ()) -> None:
+        """Set the verdict on the run."""
+        end = RunEnd(status=status, ended_at=time.time(), reason=reason, failed_tasks=failed_tasks)
+        self.ledger.end_run(self.flow, self.run, end)
+
+    def _workers(self) -> int:
+        """Tasks of a shard that run at once: as many as the step has CPUs."""
+        node = self._deployed.manifest.graph[self.unit.name]
+        given = [
+            spec.attributes.get("cpu")
+            for name in ("resources", "kubernetes")
+            if (spec := node.decorator(name))
+        ]
+        return max([1, *(int(float(cpu)) for cpu in given if cpu is not None)])

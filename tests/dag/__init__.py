@@ -1,0 +1,1 @@
+"""Tests of `airflow_mlflow_provider.dag`."""
