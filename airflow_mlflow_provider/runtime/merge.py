@@ -70,12 +70,12 @@ def _holders(name: str, branches: Sequence[InputTask]) -> list[InputTask]:
 
 
 def _agree(name: str, holders: Sequence[InputTask]) -> bool:
-    from airflow_mlflow_provider.configuration import get
-    from airflow_mlflow_provider.store.equality import same_value
-
     entries = {branch.artifact_entries[name].digest: branch for branch in holders}
     if len(entries) == 1:
         return True
+    from airflow_mlflow_provider.configuration import get
+    from airflow_mlflow_provider.store.equality import same_value
+
     limit = int(get("merge_compare_max_bytes"))
     if any(branch.artifact_entries[name].size > limit for branch in entries.values()):
         return False

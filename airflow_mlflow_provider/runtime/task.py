@@ -18,6 +18,8 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowException, MetaflowInternalError
@@ -60,10 +62,19 @@ def run_task(context: FlowContext, ledger: Ledger, assignment: Assignment) -> Ta
 def exception_record(error: BaseException) -> ExceptionRecord:
     """An exception as it is kept in a record; the traceback of one of ours ends with how to fix it."""
     kind = type(error)
-    text = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(kind, error, _users_part(error.__traceback__)))
     if isinstance(error, MetaflowException) and error.fix:
         text = f"{text}{error.headline}. {error.fix}\n"
     return ExceptionRecord(f"{kind.__module__}.{kind.__qualname__}", str(error), text)
+
+
+def _users_part(frames: TracebackType | None) -> TracebackType | None:
+    """A traceback from the first frame outside this package; the whole of it if there is none."""
+    own = str(Path(__file__).parent.parent)
+    found = frames
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(own):
+        found = found.tb_next
+    return found or frames
 
 
 class _AttemptView:

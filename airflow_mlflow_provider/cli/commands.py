@@ -1,0 +1,117 @@
+"""The tree of commands of a flow."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from airflow_mlflow_provider.cli.session import Session, TopLevel, split_list
+from airflow_mlflow_provider.flow.spec import FlowSpec
+
+# A command's module is imported when the command is used or its help is shown.
+_COMMANDS = {
+    "check": "inspect_commands",
+    "show": "inspect_commands",
+    "output-raw": "inspect_commands",
+    "output-dot": "inspect_commands",
+    "version": "inspect_commands",
+    "run": "run_command",
+    "dump": "dump_command",
+    "logs": "logs_commands",
+    "airflow": "airflow_commands",
+}
+
+
+class FlowGroup(click.Group):
+    """A group whose commands are made for one flow, lazily."""
+
+    def __init__(self, flow_class: type[FlowSpec], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.flow_class = flow_class
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        home = _COMMANDS.get(cmd_name)
+        if home is None:
+            return None
+        module = importlib.import_module(f"airflow_mlflow_provider.cli.{home}")
+        command: click.Command = module.make(cmd_name, self.flow_class)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Make the session that the commands share, then run the command."""
+        ctx.obj = Session(self.flow_class, _top_level(ctx.params))
+        return super().invoke(ctx)
+
+
+def flow_command(flow_class: type[FlowSpec]) -> click.Group:
+    """The command line of a flow."""
+    return FlowGroup(
+        flow_class,
+        name=flow_class.__name__,
+        help=(flow_class.__doc__ or f"The flow {flow_class.__name__}.").strip(),
+        params=_top_level_options(),
+        no_args_is_help=False,
+        invoke_without_command=True,
+        callback=_without_command,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+
+
+@click.pass_context
+def _without_command(ctx: click.Context, /, **_: Any) -> None:
+    if ctx.invoked_subcommand is None:
+        from airflow_mlflow_provider.cli.inspect_commands import check
+
+        ctx.exit(ctx.invoke(check) or 0)
+
+
+def _top_level_options() -> list[click.Parameter]:
+    option = click.Option
+    return [
+        option(["--quiet/--not-quiet"], default=False, help="Print neither headers nor progress."),
+        option(["--with", "decospecs"], multiple=True, help="Add a decorator to every step that lacks it."),
+        option(["--pylint/--no-pylint"], default=True, help="Run Pylint's error checks, if it is installed."),
+        option(
+            ["--environment"],
+            type=click.Choice(["local", "pypi", "uv"]),
+            default="local",
+            help="What steps may import.",
+        ),
+        option(
+            ["--datastore"], type=click.Choice(["local", "s3", "gs", "azure"]), help="Kind of artifact store."
+        ),
+        option(["--datastore-root"], help="Path or URL of the artifact store."),
+        option(
+            ["--package-suffixes"],
+            default=".py,.R,.RDS",
+            help="Endings of the files that belong to the flow's code.",
+        ),
+        option(["--config"], multiple=True, nargs=2, help="NAME FILE: read a config from a file."),
+        option(["--config-value"], multiple=True, nargs=2, help="NAME JSON: give a config a value."),
+        option(["--debug"], is_flag=True, help="Show tracebacks of this package too."),
+        option(["--strict"], is_flag=True, help="Treat the linter's warnings as errors."),
+        option(["--metadata"], type=click.Choice(["local"]), hidden=True),
+        option(["--event-logger"], type=click.Choice(["nullSidecarLogger"]), hidden=True),
+        option(["--monitor"], type=click.Choice(["nullSidecarMonitor"]), hidden=True),
+    ]
+
+
+def _top_level(params: dict[str, Any]) -> TopLevel:
+    return TopLevel(
+        quiet=params["quiet"],
+        decospecs=tuple(params["decospecs"]),
+        datastore=params["datastore"],
+        datastore_root=params["datastore_root"],
+        suffixes=split_list(params["package_suffixes"]),
+        environment=params["environment"],
+        strict=params["strict"],
+        config_files=tuple(params["config"]),
+        config_values=tuple(params["config_value"]),
+    )

@@ -1,0 +1,80 @@
+"""A flow's parameters as options of a command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import Any
+
+import click
+
+from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.flow.parameters import Parameter, environment_variable, flow_parameters
+from airflow_mlflow_provider.flow.spec import FlowSpec
+
+_PREFIX = "flow_parameter_"
+
+
+class _ParameterType(click.ParamType):  # type: ignore[type-arg, unused-ignore] - generic from click 8.5 on
+    """Reads the text of an option as a parameter does."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self.parameter = parameter
+        self.name = parameter.value_type.kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The parameter's value for a text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parameter.parse(value)
+        except CommandException as error:
+            self.fail(f"{error} {error.fix}", param, ctx)
+
+
+def parameter_options(flow_class: type[FlowSpec], taken: Collection[str] = ()) -> list[click.Option]:
+    """An option for each parameter of a flow, named exactly as the parameter.
+
+    Args:
+        flow_class: The flow.
+        taken: Options of the command's own; a parameter of the same name takes the name, and the option becomes
+            ``--x-<name>``.
+    """
+    return [_option(parameter) for parameter in flow_parameters(flow_class)]
+
+
+def given_parameters(flow_class: type[FlowSpec], values: dict[str, Any], flow_name: str) -> dict[str, Any]:
+    """The parameters that a command line or the environment gives values to, as JSON, by name.
+
+    Raises:
+        UsageError: A required parameter has no value.
+    """
+    given: dict[str, Any] = {}
+    for parameter in flow_parameters(flow_class):
+        value = values.get(_variable(parameter))
+        if value is None:
+            text = os.environ.get(environment_variable(parameter.name))
+            value = None if text is None else parameter.parse(text)
+        if value is not None:
+            given[parameter.name] = value
+        elif parameter.is_required:
+            raise click.UsageError(
+                f"The parameter '{parameter.name}' of {flow_name} is required and has no value. "
+                f"Give --{parameter.name} or set {environment_variable(parameter.name)}."
+            )
+    return given
+
+
+def _option(parameter: Parameter) -> click.Option:
+    shown = parameter.shows_default and parameter.default is not None and not callable(parameter.default)
+    default_text = f"  [default: {parameter.default}]" if shown else ""
+    required = "  [required]" if parameter.is_required else ""
+    return click.Option(
+        [f"--{parameter.name}", _variable(parameter)],
+        type=_ParameterType(parameter),
+        help=f"{parameter.help or ''}{default_text}{required}",
+    )
+
+
+def _variable(parameter: Parameter) -> str:
+    return _PREFIX + parameter.name.replace("-", "_").lower()

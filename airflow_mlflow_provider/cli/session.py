@@ -1,0 +1,140 @@
+"""What all commands of one invocation share: the flow, its graph, its store, where to print."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.flow.graph import FlowGraph
+from airflow_mlflow_provider.flow.spec import FlowSpec
+from airflow_mlflow_provider.flow.user import user_name
+from airflow_mlflow_provider.plan.manifest import Code, FlowManifest
+from airflow_mlflow_provider.runtime.assemble import assemble_manifest, flow_file
+from airflow_mlflow_provider.runtime.local import default_store
+from airflow_mlflow_provider.store.ledger import Ledger
+
+_ROOT_SCHEMES = {"s3": "s3://", "gs": "gs://", "azure": "az://"}
+
+
+class TopLevel(msgspec.Struct, frozen=True):
+    """Options before the command.
+
+    Attributes:
+        quiet: Print neither headers nor progress.
+        decospecs: Decorators to add to every step that lacks them.
+        datastore: ``local``, ``s3``, ``gs``, ``azure``, or ``None`` for what is configured.
+        datastore_root: Path or URL of the store, or ``None`` for what is configured.
+        suffixes: Endings of the files that belong to the flow's code.
+        environment: ``local``, ``pypi`` or ``uv``.
+        strict: Whether the linter's warnings are errors.
+        config_files: Files of configs, by name.
+        config_values: Values of configs, by name.
+    """
+
+    quiet: bool = False
+    decospecs: tuple[str, ...] = ()
+    datastore: str | None = None
+    datastore_root: str | None = None
+    suffixes: tuple[str, ...] = (".py", ".R", ".RDS")
+    environment: str = "local"
+    strict: bool = False
+    config_files: tuple[tuple[str, str], ...] = ()
+    config_values: tuple[tuple[str, str], ...] = ()
+
+
+class Session:
+    """One invocation of a flow's command line.
+
+    Args:
+        flow_class: The flow.
+        options: Options before the command.
+    """
+
+    def __init__(self, flow_class: type[FlowSpec], options: TopLevel) -> None:
+        self.flow_class = flow_class
+        self.options = options
+
+    @property
+    def flow_name(self) -> str:
+        """Name of the flow."""
+        return self.flow_class.__name__
+
+    @functools.cached_property
+    def graph(self) -> FlowGraph:
+        """The flow's graph, linted.
+
+        Raises:
+            LintWarn: The flow has errors.
+        """
+        from airflow_mlflow_provider.flow.source import read_graph
+
+        return read_graph(self.flow_class)
+
+    @functools.cached_property
+    def file(self) -> Path:
+        """The flow's file."""
+        return flow_file(self.flow_class)
+
+    @functools.cached_property
+    def user(self) -> str:
+        """Who works here."""
+        return user_name()
+
+    @functools.cached_property
+    def store_url(self) -> str:
+        """URL of the artifact store.
+
+        Raises:
+            CommandException: ``--datastore`` and ``--datastore-root`` do not go together.
+        """
+        kind, root = self.options.datastore, self.options.datastore_root
+        if root is None:
+            root = default_store()
+        elif "://" not in root:
+            root = Path(root).expanduser().resolve().as_uri()
+        wanted = _ROOT_SCHEMES.get(kind or "", "file://" if kind == "local" else "")
+        if not root.startswith(wanted):
+            raise CommandException(
+                f"--datastore {kind} needs a root that begins with {wanted}, and the root is {root}.",
+                fix=f"Give --datastore-root {wanted}…",
+            )
+        return root
+
+    def ledger(self) -> Ledger:
+        """The records of the store. Must not be used before a run of this process has forked its zygote."""
+        from airflow_mlflow_provider.store.location import open_store
+
+        return Ledger(open_store(self.store_url))
+
+    @functools.cached_property
+    def configs(self) -> Mapping[str, Any]:
+        """Values of the flow's configs, by name."""
+        return {}
+
+    def manifest(self) -> FlowManifest:
+        """The flow as data, with its parameters' defaults of this moment."""
+        return assemble_manifest(
+            self.flow_class,
+            self.graph,
+            store=self.store_url,
+            user=self.user,
+            code=Code("", self.file.name, self.flow_name),
+            configs=self.configs,
+        )
+
+    def note(self, text: str) -> None:
+        """Print a line for the user's eyes, unless ``--quiet``."""
+        if not self.options.quiet:
+            click.echo(text, err=True)
+
+
+def split_list(value: str | Sequence[str]) -> tuple[str, ...]:
+    """A comma-separated option as its parts."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(part.strip() for part in parts if part.strip())
