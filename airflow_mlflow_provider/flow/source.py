@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_mlflow_provider.exception import LintIssue, LintWarn
-from airflow_mlflow_provider.flow.graph import DecoratorSpec, FlowGraph, StepNode
+from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.flow.reading import FlowReading, read_flow
 from airflow_mlflow_provider.flow.written_call import ConfigResolver
 
@@ -107,17 +107,8 @@ def _node(reading: FlowReading, name: str, in_funcs: tuple[str, ...]) -> StepNod
         matching_split=matching.split_of.get(name),
         matching_join=matching.join_of.get(name),
         branches={source: branches[source] for source in in_funcs if source in branches},
-        decorators=tuple(_decorator_spec(decorator) for decorator in step.decorators),
+        decorators=tuple(decorator.spec() for decorator in step.decorators),
         node_info=json_value(getattr(step.function, "step_node_info", {})),
-    )
-
-
-def _decorator_spec(decorator: Any) -> DecoratorSpec:
-    return DecoratorSpec(
-        decorator.name,
-        json_value(decorator.attributes),
-        bool(decorator.statically_defined),
-        tuple(str(name) for name in decorator.inserted_by),
     )
 
 

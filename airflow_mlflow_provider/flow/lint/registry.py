@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airflow_mlflow_provider.exception import LintIssue
-from airflow_mlflow_provider.flow.lint import gangs, names, splits, structure, switches, transitions
+from airflow_mlflow_provider.flow.lint import (
+    artifacts,
+    gangs,
+    names,
+    parameters,
+    splits,
+    structure,
+    switches,
+    transitions,
+)
 from airflow_mlflow_provider.flow.lint.rule import Rule
 from airflow_mlflow_provider.flow.reading import FlowReading
 
@@ -17,6 +26,7 @@ STRUCTURE: tuple[Rule, ...] = (
     *switches.RULES,
     *gangs.RULES,
 )
+RULES: tuple[Rule, ...] = (*STRUCTURE, *parameters.RULES, *artifacts.RULES)
 
 
 def structural_issues(reading: FlowReading) -> list[LintIssue]:
