@@ -145,7 +145,7 @@ class GuardedService(ABC):
         task = {
             "processes": {name: list(command) for name, command in processes.items()},
             "stop_signal": int(stop_signal),
-            "remove": [str(folder) for folder in remove],
+            "remove": [str(folder) for folder in (*remove, *([self.directory] if self.private else []))],
         }
         (self.directory / "guardian.json").write_text(json.dumps(task))
         guardian = [sys.executable, "-I", str(Path(__file__).with_name("guardian.py")), str(self.directory)]

@@ -71,24 +71,27 @@ def test_a_service_can_be_started_again_after_its_last_user_stopped(tmp_path: Pa
         wait_for_end(pid)
 
 
-def test_a_killed_user_leaves_nothing_running(tmp_path: Path) -> None:
+def test_a_killed_user_leaves_neither_a_process_nor_a_folder() -> None:
     program = f"""
         import sys, time
         sys.path.insert(0, {str(REPOSITORY)!r})
-        from pathlib import Path
         from tests.services_tests.test_guarded import Sleeper
-        print(Sleeper(Path({str(tmp_path / "killed")!r})).start().process_id("sleeper"), flush=True)
+        service = Sleeper().start()
+        print(service.process_id("guardian"), service.process_id("sleeper"), service.directory, flush=True)
         time.sleep(600)
         """
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
     ) as user:
         assert user.stdout is not None
-        pid = int(user.stdout.readline())
-        assert running(pid)
+        guardian, sleeper, directory = user.stdout.readline().split()
+        assert running(int(sleeper))
+        assert Path(directory).is_dir()
         user.send_signal(signal.SIGKILL)
 
-    wait_for_end(pid)
+    wait_for_end(int(guardian))
+    assert not running(int(sleeper))
+    assert not Path(directory).exists()
 
 
 @pytest.mark.slow

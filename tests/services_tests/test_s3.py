@@ -1,6 +1,10 @@
+import io
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import obstore
 import pytest
@@ -8,6 +12,7 @@ from obstore.exceptions import AlreadyExistsError, GenericError, PermissionDenie
 from obstore.store import S3Store
 
 from tests.services.s3 import S3Server
+from tests.services.s3_process import ControlledS3
 
 
 @pytest.fixture
@@ -44,6 +49,36 @@ def test_of_fifty_creators_at_once_exactly_one_wins(store: S3Store) -> None:
 
     assert len(winners) == 1
     assert obstore.get(store, "once").bytes() == f"{winners[0]}".encode()
+
+
+def test_a_backend_that_checks_and_stores_in_two_steps_sees_one_writer_of_a_key_at_a_time() -> None:
+    stored: set[str] = set()
+    others = threading.Barrier(2)
+
+    def backend(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        path = environ["PATH_INFO"]
+        taken = path in stored
+        if path == "/bucket/contended":
+            time.sleep(0.05)  # the window in which moto would let a second creator through
+        else:
+            others.wait(10)  # writers of two other keys only get on together
+        stored.add(path)
+        start_response("412 Precondition Failed" if taken else "200 OK", [])
+        return []
+
+    application = ControlledS3(backend)
+
+    def put(path: str) -> str:
+        answers: list[str] = []
+        environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": path, "wsgi.input": io.BytesIO()}
+        application(environ, lambda status, headers: answers.append(status))
+        return answers[0]
+
+    with ThreadPoolExecutor(7) as pool:
+        answers = list(pool.map(put, ["/bucket/contended"] * 5 + ["/bucket/one", "/bucket/other"]))
+
+    assert sorted(answers[:5]) == ["200 OK"] + ["412 Precondition Failed"] * 4
+    assert answers[5:] == ["200 OK", "200 OK"]
 
 
 def test_requests_are_counted_by_operation_and_bucket(
