@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import traceback
 from collections.abc import Callable, Mapping
@@ -154,7 +155,6 @@ class Parameter:
         self.show_default = show_default
         self.separator = separator
         self.extra = extra
-        self._authored = {field: getattr(self, field) for field in _FIELDS} | {"extra": extra}
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         if not self.attribute:
@@ -188,10 +188,10 @@ class Parameter:
 
     def needs_configs(self) -> bool:
         """Whether an argument waits for a config."""
-        return has_expression(self._authored)
+        return any(has_expression(getattr(self, field)) for field in (*_FIELDS, "extra"))
 
-    def apply_configs(self, configs: Mapping[str, Any]) -> None:
-        """Put the values of configs in the place of the expressions over them.
+    def with_configs(self, configs: Mapping[str, Any]) -> Parameter:
+        """The same parameter with the values of configs in the place of expressions over them.
 
         Args:
             configs: Values of the flow's configs, by name.
@@ -200,11 +200,11 @@ class Parameter:
             MetaflowException: An expression cannot be evaluated.
         """
         if not self.needs_configs():
-            return
-        values = evaluate(self._authored, configs)
-        self.extra = values.pop("extra")
-        for field, value in values.items():
-            setattr(self, field, value)
+            return self
+        resolved = copy.copy(self)
+        for field in (*_FIELDS, "extra"):
+            setattr(resolved, field, evaluate(getattr(self, field), configs))
+        return resolved
 
     def spec(self, context: ParameterContext) -> ParameterField:
         """The parameter as data, with the default that it has here and now.
