@@ -1,0 +1,68 @@
+"""Deploys the flows of `tests/dag/flows` for tests: a manifest that runs the flow's file where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airflow_mlflow_provider.flow.source import read_graph
+from airflow_mlflow_provider.plan.identity import airflow_run_id
+from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, decode
+from airflow_mlflow_provider.runtime.assemble import assemble_manifest
+from airflow_mlflow_provider.runtime.flow_code import load_flow_class
+from airflow_mlflow_provider.store.loading import ArtifactReader
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
+from airflow_mlflow_provider.store.records import RunRecord
+from tests.services.dag_test import DagTestRun
+
+FLOWS = Path(__file__).parent / "flows"
+
+
+def deploy(name: str, store: Path, **changes: Any) -> FlowManifest:
+    """The manifest of the flow in `flows/<name>.py`, with fields changed."""
+    file = FLOWS / f"{name}.py"
+    flow_class = load_flow_class(file)
+    graph = read_graph(flow_class)
+    code = Code(digest="", script=file.name, class_name=graph.name, source="bundle", path=str(file))
+    manifest = assemble_manifest(
+        flow_class, graph, store=store.as_uri(), user="tester", code=code, configs={}
+    )
+    return msgspec.structs.replace(manifest, **changes)
+
+
+class Finished:
+    """A finished run, read back from the store."""
+
+    def __init__(self, manifest: FlowManifest, run: DagTestRun) -> None:
+        self.ledger = Ledger(open_store(manifest.store))
+        self.flow = manifest.flow_name
+        self.run = airflow_run_id(run.dag_id, run.run_id)
+
+    def artifact(self, step: str, name: str, task: str = "0") -> Any:
+        """An artifact of the newest attempt of a task."""
+        record = self.ledger.newest_done(self.flow, self.run, step, task)
+        assert record is not None, f"{step}/{task} has no record"
+        return ArtifactReader(self.ledger.store).load(name, record.artifacts[name])
+
+    @property
+    def record(self) -> RunRecord:
+        """What the run was started with."""
+        return self.ledger.run(self.flow, self.run)
+
+    @property
+    def pinned(self) -> FlowManifest:
+        """The manifest that the run was started with."""
+        return decode(self.ledger.blob(self.record.manifest))
+
+    @property
+    def status(self) -> str | None:
+        """The verdict on the run."""
+        end = self.ledger.run_end(self.flow, self.run)
+        return end and end.status
+
+    def tasks(self, step: str) -> list[str]:
+        """Ids of the tasks of a step."""
+        return self.ledger.tasks(self.flow, self.run, step)
