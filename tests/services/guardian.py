@@ -65,13 +65,17 @@ def start(directory: Path, name: str, command: list[str]) -> int:
 
 
 def wait_for_all(directory: Path, names: dict[int, str]) -> None:
-    """Reap children, adopted ones included, until there are none; note the exit codes of ours."""
+    """Reap children, adopted ones included, and note the exit codes of ours, until told to stop.
+
+    When all have ended there are still users, who will want to read why.
+    """
     while True:
         try:
             pid, status = os.waitpid(-1, 0)
         except ChildProcessError:
-            return
-        note_exit(directory, names, pid, status)
+            signal.pause()
+        else:
+            note_exit(directory, names, pid, status)
 
 
 def note_exit(directory: Path, names: dict[int, str], pid: int, status: int) -> None:
