@@ -5,16 +5,20 @@ in the image, it arrives here, with the flow's code. The protocol between pod an
 
 1. ``launch`` is a JSON object: ``store`` (URL), ``code`` (digest of the code package), ``image`` (for messages), and
    either ``request`` (what to run) or ``request_key`` (the key of the object that holds it).
-2. ``<store>/code/<digest>.tar.zst`` is read, checked against the digest and unpacked to a fresh folder. It holds the
-   flow's files in ``flow/`` and this package in ``runtime/``.
-3. ``runtime/`` becomes importable, and ``airflow_mlflow_provider.runtime.unit`` runs the request with the folder's path
-   in ``MLFLOW_PROVIDER_CODE``. Its exit code is the pod's. From there on the store is told everything by the records.
+2. ``<store>/code/<digest>.tar.zst`` is read, checked against the digest and unpacked. It holds the flow's files in
+   ``flow/`` and this package in ``runtime/``. The folder is the one where the runtime looks for it, so that the package
+   is read once, and not at all where ``temp_dir`` outlives the pod.
+3. ``runtime/`` becomes importable, and ``airflow_mlflow_provider.runtime.unit`` runs the request. Its exit code is the
+   pod's. From there on the store is told everything by the records.
+
+The store's client is only used in a child process: its threads would not survive the forks by which the runtime starts
+tasks.
 
 The packages that the runtime needs are the image's own. With the setting ``runtime_image``, an init container has put them
 into ``$MLFLOW_PROVIDER_RUNTIME``, in a folder for each version of Python, and any image will do.
 
-Exit codes of its own: 78 if the image cannot run the step (its Python, a missing package), 74 if the store could not be read
-or the code package is corrupted. The last line on the standard error says why.
+Exit codes of its own: 78 if the image cannot run the step (its Python, a missing package), 74 if the code could not be
+read or is corrupted. The last line on the standard error, which Kubernetes keeps as the reason of the end, says why.
 """
 
 from __future__ import annotations
@@ -23,158 +27,181 @@ import io
 import json
 import os
 import runpy
+import shutil
+import signal
 import sys
 import tarfile
 import tempfile
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 NEEDED = ("blake3", "cloudpickle", "msgspec", "obstore", "zstandard")
+OLDEST, NEWEST = (3, 10), (3, 13)
 UNUSABLE_IMAGE = 78
-UNREADABLE_STORE = 74
+UNREADABLE_CODE = 74
+LARGEST_ARCHIVE = 1 << 32
+ENDPOINT_VARIABLES = (
+    "AIRFLOW__MLFLOW_PROVIDER__S3_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+)
 
 
-def fail(code: int, message: str) -> None:
-    """End the pod with a message that Kubernetes also keeps as the reason of its end."""
-    print(f"airflow-mlflow-provider: {message}", file=sys.stderr, flush=True)
-    try:
-        with open("/dev/termination-log", "w", encoding="utf-8") as log:
-            log.write(message)
-    except OSError:
-        print("(The termination log cannot be written.)", file=sys.stderr, flush=True)
+def fail(code: int, message: str) -> NoReturn:
+    """End the pod with a message."""
+    sys.stderr.write(f"airflow-mlflow-provider: {message}\n")
+    sys.stderr.flush()
     sys.exit(code)
 
 
 def check_python(image: str) -> None:
     """Refuse a Python that the runtime does not support."""
-    version = "%d.%d" % sys.version_info[:2]
-    if not (3, 10) <= sys.version_info[:2] <= (3, 13):
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        supported = "{}.{} to {}.{}".format(*OLDEST, *NEWEST)
         fail(
             UNUSABLE_IMAGE,
-            f"the image {image} has Python {version}; steps need 3.10 to 3.13. Name another image.",
+            f"the image {image} has Python {python_version()}, and steps need Python {supported}. "
+            "Name another image in @kubernetes or kubernetes_image, or another executable.",
         )
+
+
+def python_version() -> str:
+    """Major and minor version of this interpreter."""
+    return "{}.{}".format(*sys.version_info)
 
 
 def place_runtime(image: str) -> None:
     """Make the packages importable that an init container has placed, behind those of the image."""
-    root = os.environ.get("MLFLOW_PROVIDER_RUNTIME")
-    if not root:
+    given = os.environ.get("MLFLOW_PROVIDER_RUNTIME")
+    if not given:
         return
-    version = "python%d.%d" % sys.version_info[:2]
-    folder = os.path.join(root, version)
-    if not os.path.isdir(folder):
-        found = ", ".join(sorted(os.listdir(root))) if os.path.isdir(root) else "nothing"
+    root = Path(given)
+    folder = root / f"python{python_version()}"
+    if not folder.is_dir():
+        found = ", ".join(sorted(entry.name for entry in root.iterdir())) if root.is_dir() else "nothing"
         fail(
             UNUSABLE_IMAGE,
-            f"the runtime image has no packages for {version}, the Python of the image {image}; it has {found}.",
+            f"the runtime image has no packages for Python {python_version()} of the image {image}; it has {found}. "
+            "Name a runtime_image that has them.",
         )
-    offer(folder, first=False)
+    offer(folder, len(sys.path))
 
 
-def offer(folder: str, first: bool) -> None:
-    """Put a folder on the import path of this process and of the Python processes that it starts."""
-    inherited = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    if first:
-        sys.path.insert(0, folder)
-        inherited.insert(0, folder)
-    else:
-        sys.path.append(folder)
-        inherited.append(folder)
-    os.environ["PYTHONPATH"] = os.pathsep.join(inherited)
+def offer(folder: Path, position: int) -> None:
+    """Put a folder on the import path, at a position, and at the end of that of the Python processes started here."""
+    sys.path.insert(position, str(folder))
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([*filter(None, inherited), str(folder)])
 
 
 def check_packages(image: str) -> None:
     """Refuse an image that lacks what the runtime imports."""
-    import importlib.util
+    from importlib.util import find_spec
 
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         fail(
             UNUSABLE_IMAGE,
-            f"the image {image} lacks the Python package{'s' * (len(missing) > 1)} {', '.join(missing)}. "
-            "Use an image built from docker/step, add the packages to the image, or set runtime_image.",
+            f"the image {image} lacks the Python packages {', '.join(missing)}. Use an image built from docker/step, "
+            "add them to the image, or set runtime_image.",
         )
 
 
 def read(store: str, key: str) -> bytes:
     """Read an object of the store."""
-    path = file_path(store)
-    if path is not None:
-        with open(os.path.join(path, *key.split("/")), "rb") as file:
-            return file.read()
+    scheme, separator, _ = store.partition("://")
+    if scheme == "file" or not separator:
+        from urllib.parse import unquote, urlsplit
+
+        folder = unquote(urlsplit(store).path) if separator else store
+        return Path(folder).expanduser().joinpath(*key.split("/")).read_bytes()
     import obstore
     from obstore.store import from_url
 
     options: dict[str, Any] = {}
-    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-        options["client_options"] = {"allow_http": True}
+    endpoint = next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), None)
+    if scheme == "s3" and endpoint:
+        options = {"endpoint": endpoint, "client_options": {"allow_http": endpoint.startswith("http://")}}
     return bytes(obstore.get(from_url(store, **options), key).bytes())
 
 
-def file_path(store: str) -> str | None:
-    """The folder of a store that is one."""
-    if store.startswith("file://"):
-        from urllib.parse import unquote, urlsplit
-
-        return unquote(urlsplit(store).path)
-    return None if "://" in store else os.path.expanduser(store)
-
-
-def read_package(store: str, digest: str) -> bytes:
-    """Read the code package, from the node's cache if there is one, and check it against its digest."""
+def unpack(data: bytes, digest: str, folder: Path) -> None:
+    """Check a code package against its digest and unpack it to a folder that appears as a whole."""
+    import zstandard
     from blake3 import blake3
 
-    name = f"{digest}.tar.zst"
-    cache = os.environ.get("MLFLOW_PROVIDER_NODE_CACHE")
-    cached = os.path.join(cache, name) if cache else None
-    if cached and os.path.isfile(cached):
-        with open(cached, "rb") as file:
-            data = file.read()
-        if blake3(data).hexdigest() == digest:
-            return data
-    data = read(store, f"code/{name}")
-    found = blake3(data).hexdigest()
+    archive = zstandard.ZstdDecompressor().decompress(data, max_output_size=LARGEST_ARCHIVE)
+    found = blake3(archive).hexdigest()
     if found != digest:
-        raise ValueError(f"the code package {digest} is corrupted: its bytes have the digest {found}")
-    if cache and cached and os.access(cache, os.W_OK):
-        handle, partial = tempfile.mkstemp(dir=cache)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(partial, cached)
-    return data
-
-
-def unpack(data: bytes) -> str:
-    """Unpack a code package to a fresh folder and return the folder's path."""
-    import zstandard
-
-    parent = os.environ.get("MLFLOW_PROVIDER_WORK")
-    if parent:
-        os.makedirs(parent, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="mlflow-code-", dir=parent or None)
-    # Entries that lead out of the folder are refused; the older releases that lack this filter are told apart here.
+        raise ValueError(f"the code package {digest} is corrupted: its content has the digest {found}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=str(folder.parent)))
+    # Releases of Python without this filter are old patches of those supported; the digest vouches for the content.
     safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)) as stream:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            archive.extractall(folder, **safe)
-    return folder
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(str(fresh), **safe)  # noqa: S202 - see above
+    try:
+        fresh.rename(folder)
+    except OSError:
+        # Another pod with the same folder was quicker; it has the same files.
+        if not folder.is_dir():
+            raise
+        shutil.rmtree(str(fresh))
+
+
+def code_folder(digest: str) -> Path:
+    """Where the code package is unpacked, and where the runtime looks for it."""
+    root = os.environ.get("AIRFLOW__MLFLOW_PROVIDER__TEMP_DIR") or tempfile.gettempdir()
+    return Path(root) / f"airflow_mlflow_provider-{os.getuid()}" / "code" / digest
+
+
+def fetch(launch: dict[str, Any], folder: Path, request_file: str) -> None:
+    """Bring the code package, and a request that was too long for the command, to this machine."""
+    if not folder.is_dir():
+        unpack(read(launch["store"], f"code/{launch['code']}.tar.zst"), launch["code"], folder)
+    if "request_key" in launch:
+        Path(request_file).write_bytes(read(launch["store"], launch["request_key"]))
+
+
+def fetch_in_child(launch: dict[str, Any], folder: Path) -> str:
+    """Fetch in a process of its own and return the request, as JSON."""
+    handle, request_file = tempfile.mkstemp(prefix="mlflow-request-")
+    os.close(handle)
+    child = os.fork()
+    if child == 0:
+        code = UNREADABLE_CODE
+        try:
+            fetch(launch, folder, request_file)
+            code = 0
+        except Exception as error:  # noqa: BLE001 - whatever the store's client raises; told, and ends the pod
+            told = " ".join(str(error).split())
+            sys.stderr.write(
+                f"airflow-mlflow-provider: the step's code could not be read from {launch['store']}: "
+                f"{type(error).__name__}: {told}\n"
+            )
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    if status:
+        sys.exit(UNREADABLE_CODE)
+    request = (
+        Path(request_file).read_text("utf-8") if "request_key" in launch else json.dumps(launch["request"])
+    )
+    Path(request_file).unlink()
+    return request
 
 
 def main(launch: dict[str, Any]) -> None:
     """Bring the runtime and the flow's code into this process and run the request."""
-    image = launch["image"]
-    check_python(image)
-    place_runtime(image)
-    check_packages(image)
-    try:
-        folder = unpack(read_package(launch["store"], launch["code"]))
-        key = launch.get("request_key")
-        request = read(launch["store"], key).decode() if key else json.dumps(launch["request"])
-    except Exception as error:
-        # Whatever the client library of the store raises, of whatever kind: without code there is nothing to run.
-        fail(UNREADABLE_STORE, f"the step's code could not be read from {launch['store']}: {error}")
-        raise
-    os.environ["MLFLOW_PROVIDER_CODE"] = folder
-    offer(os.path.join(folder, "runtime"), first=True)
+    # The first process of a container is not ended by SIGTERM unless it says so.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    check_python(launch["image"])
+    place_runtime(launch["image"])
+    check_packages(launch["image"])
+    folder = code_folder(launch["code"])
+    request = fetch_in_child(launch, folder)
+    offer(folder / "runtime", 0)
     sys.argv = ["airflow_mlflow_provider.runtime.unit", request]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

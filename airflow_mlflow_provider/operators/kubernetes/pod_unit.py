@@ -1,0 +1,240 @@
+"""A unit of steps as a Kubernetes pod: asked for, followed, told apart in its ends, cleaned up.
+
+The pod is watched here rather than by the pod operator's own ``execute``: that waits in whole seconds at every turn and
+knows two ends, success and failure. A pod has more, and which one it was decides what the user is told and what ``@catch``
+stores. The verdict on the step is none of them: it is the step's record.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from airflow_mlflow_provider.exception import MetaflowException, MetaflowInternalError
+from airflow_mlflow_provider.flow.graph import StepNode
+from airflow_mlflow_provider.operators.kubernetes import names, spec
+from airflow_mlflow_provider.operators.kubernetes.api import PodApi
+from airflow_mlflow_provider.operators.kubernetes.command import container_command
+from airflow_mlflow_provider.operators.kubernetes.environment import setting
+from airflow_mlflow_provider.operators.kubernetes.holding import pod_operator
+from airflow_mlflow_provider.operators.kubernetes.outcome import PodOutcome, final_outcome, vanished
+from airflow_mlflow_provider.operators.kubernetes.refusal import refusal
+from airflow_mlflow_provider.operators.kubernetes.resources import attributes
+from airflow_mlflow_provider.operators.kubernetes.running_pod import RunningPod
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.request import UnitRequest
+
+if TYPE_CHECKING:
+    from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+    from airflow.sdk import BaseOperator, Context
+
+# How long a worker stays with a pod before it leaves it to the triggerer: coming back costs a worker's start.
+PROMPT_S = 5.0
+
+
+class PodUnit:
+    """One try of one unit.
+
+    Args:
+        step: The step whose decorators decide on the pod; the first one of a fused unit.
+        manifest: The flow.
+        request: What the pod is to run.
+        operator: The operator that is executing; its log gets the pod's, and it is the one that defers.
+        context: Airflow's context of the try.
+    """
+
+    def __init__(
+        self,
+        *,
+        step: StepNode,
+        manifest: FlowManifest,
+        request: UnitRequest,
+        operator: BaseOperator,
+        context: Context,
+    ) -> None:
+        self._step = step
+        self._manifest = manifest
+        self._request = request
+        self._operator = operator
+        self._context = context
+        self._killed = False
+        self._running: RunningPod | None = None
+
+    @property
+    def deferrable(self) -> bool:
+        """Whether waiting is left to the triggerer: ``@airflow_task(deferrable=…)``, else ``pod_deferrable``."""
+        own = self._step.decorator("airflow_task")
+        said = own.attributes.get("deferrable") if own else None
+        return bool(setting(self._manifest, "pod_deferrable") if said is None else said)
+
+    def run(self) -> PodOutcome:
+        """Start the pod, stay with it to its end with its log in the task's, and clean up.
+
+        Returns:
+            How it ended, however it ended.
+
+        Raises:
+            MetaflowException: The pod could not be asked for.
+        """
+        return self._to_the_end(self._start()[1])
+
+    def run_or_defer(self) -> PodOutcome:
+        """As :meth:`run` for a pod that ends within :data:`PROMPT_S` seconds; as :meth:`defer` for any other."""
+        held, running = self._start()
+        outcome = running.await_end(time.monotonic() + PROMPT_S, follow_log=False)
+        if outcome is None:
+            self._leave_to_triggerer(held, running)
+        return running.finish(outcome, self._on_finish_action)
+
+    def defer(self) -> NoReturn:
+        """Start the pod and leave it to the triggerer, which calls ``resume_pod`` of the operator in the end.
+
+        Raises:
+            TaskDeferred: To Airflow.
+            MetaflowException: The pod could not be asked for.
+        """
+        self._leave_to_triggerer(*self._start())
+
+    def resume(self, event: dict[str, Any]) -> PodOutcome:
+        """Go on after the trigger: the pod's end, the rest of its log, cleaning up.
+
+        Args:
+            event: What the trigger sent.
+        """
+        told = msgspec.convert(event["outcome"], PodOutcome)
+        held, wanted = self._hold(event["pod_name"], event["namespace"])
+        api = PodApi(held, wanted.metadata.namespace, self._is_killed)
+        try:
+            pod = api.read(told.pod_name)
+        except Exception as error:
+            raise refusal(error, "read a pod", self._where(wanted)) from error
+        if pod is None or pod.metadata.uid != event["uid"]:
+            self._operator.log.warning("The pod %s is gone, and its log with it.", told.pod_name)
+            return vanished(told.pod_name, told.node) if told.reason == "Unreachable" else told
+        self._running = self._follow(api, pod, event["asked_at"])
+        if told.reason == "Unreachable":
+            # The triggerer may not see pods, or could not for a while. This worker can.
+            self._operator.log.warning("The triggerer lost sight of the pod: %s", told.message)
+            return self._to_the_end(self._running)
+        return self._running.finish(final_outcome(pod, _now()) or told, self._on_finish_action)
+
+    def kill(self) -> None:
+        """Delete the pod, if there is one. For ``on_kill``, which Airflow calls in a signal handler."""
+        self._killed = True
+        if self._running is not None:
+            self._operator.log.info("Deleting pod %s: the task was ended.", self._running.name)
+            self._running.kill()
+
+    def _is_killed(self) -> bool:
+        return self._killed
+
+    @property
+    def _on_finish_action(self) -> str:
+        return str(self._manifest.settings.get("pod_on_finish_action") or "delete_pod")
+
+    def _to_the_end(self, running: RunningPod) -> PodOutcome:
+        outcome = running.await_end()
+        if outcome is None:
+            raise MetaflowInternalError(f"Waiting for the pod {running.name} ended before it did.")
+        return running.finish(outcome, self._on_finish_action)
+
+    def _hold(self, name: str, namespace: str | None) -> tuple[KubernetesPodOperator, Any]:
+        """The pod operator, and the pod that it would create under this name."""
+        specification = self._specification(name)
+        if namespace is not None:
+            specification["metadata"]["namespace"] = namespace
+        connection = setting(self._manifest, "kubernetes_conn_id")
+        held = pod_operator(self._operator.task_id, connection, specification, self._on_finish_action)
+        try:
+            return held, held.build_pod_request_obj(self._context)
+        except Exception as error:
+            raise refusal(error, "build a pod", {"step": self._step.name}) from error
+
+    def _specification(self, name: str) -> spec.Json:
+        instance = self._context["ti"]
+        request = self._request
+        image = spec.pod_image(self._step, self._manifest)
+        executable = attributes(self._step).get("executable")
+        command = container_command(self._manifest, request, image, executable)
+        pod = spec.pod_specification(self._step, self._manifest, request, command, os.environ)
+        metadata = pod["metadata"]
+        own_labels = names.labels(request, instance.try_number)
+        own_annotations = names.exact_ids(request, instance.try_number, str(instance.id))
+        metadata["name"] = name
+        metadata["labels"] = {**metadata.get("labels", {}), **own_labels}
+        metadata["annotations"] = {**metadata.get("annotations", {}), **own_annotations}
+        return pod
+
+    def _start(self) -> tuple[KubernetesPodOperator, RunningPod]:
+        """Ask for the pod, or find the one that this attempt has already."""
+        held, wanted = self._hold(names.pod_name(self._request, self._context["ti"].try_number), None)
+        api = PodApi(held, wanted.metadata.namespace, self._is_killed)
+        asked_at = time.time()
+        try:
+            pod = self._own_pod(api, wanted) or api.create(wanted)
+        except MetaflowException:
+            raise
+        except Exception as error:
+            raise refusal(error, "create a pod", self._where(wanted)) from error
+        self._running = self._follow(api, pod, asked_at)
+        self._operator.log.info("Pod %s in namespace %s.", self._running.name, self._running.namespace)
+        if self._killed:
+            self._running.kill()
+        return held, self._running
+
+    def _own_pod(self, api: PodApi, wanted: Any) -> Any:
+        """A live pod of this attempt or of an earlier one of the same budget, whose worker was lost.
+
+        What it commits counts for this try, too. Any other live pod of these tasks is of a run before a clear: it is
+        replaced, and deleted.
+        """
+        own = None
+        counted = range(self._request.attempt, self._request.attempt - self._request.retry_count - 1, -1)
+        for pod in api.find(names.selector(self._request)):
+            name, metadata = pod.metadata.name, pod.metadata
+            if metadata.deletion_timestamp is not None or final_outcome(pod, _now()) is not None:
+                continue
+            if own is None and metadata.labels.get(names.ATTEMPT_LABEL) in map(str, counted):
+                own = pod
+                self._operator.log.info("Going on with the pod %s, whose worker was lost.", name)
+            else:
+                self._operator.log.info("Deleting the pod %s, which %s replaces.", name, wanted.metadata.name)
+                api.delete(name, metadata.uid)
+        return own
+
+    def _follow(self, api: PodApi, pod: Any, asked_at: float) -> RunningPod:
+        return RunningPod(
+            api,
+            pod,
+            asked_at=asked_at,
+            start_timeout_s=float(setting(self._manifest, "pod_startup_timeout_s")),
+            log=self._operator.log,
+            stopped=self._is_killed,
+        )
+
+    def _leave_to_triggerer(self, held: KubernetesPodOperator, running: RunningPod) -> NoReturn:
+        from airflow_mlflow_provider.triggers.pod import PodTrigger
+
+        trigger = PodTrigger(
+            pod_name=running.name,
+            namespace=running.namespace,
+            uid=running.uid,
+            asked_at=running.asked_at,
+            start_timeout_s=running.start_timeout_s,
+            kubernetes_conn_id=held.kubernetes_conn_id,
+            # The triggerer's client does not find out by itself whether it is inside the cluster.
+            in_cluster=held.hook.is_in_cluster or None,
+        )
+        self._operator.defer(trigger=trigger, method_name="resume_pod")
+        raise MetaflowInternalError("Airflow did not defer the task.")
+
+    def _where(self, pod: Any) -> dict[str, Any]:
+        return {"step": self._step.name, "namespace": pod.metadata.namespace, "pod": pod.metadata.name}
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(tz=datetime.timezone.utc)

@@ -1,0 +1,179 @@
+"""A pod that was asked for: waiting for its end, its log, its removal."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from airflow_mlflow_provider.operators.kubernetes.api import WATCH_PATIENCE_S, PodApi
+from airflow_mlflow_provider.operators.kubernetes.logs import ContainerLog
+from airflow_mlflow_provider.operators.kubernetes.outcome import (
+    PodOutcome,
+    final_outcome,
+    given_up,
+    start_problem,
+    started,
+    vanished,
+)
+from airflow_mlflow_provider.operators.kubernetes.refusal import refusal
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
+# The pause between two looks grows with the age of the pod, so that short ones cost no time and long ones no requests.
+_SHORTEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+_PAUSES_PER_AGE = 20
+# The end of a log is followed by the end of its container within moments; if it is not, the stream broke.
+_END_AFTER_LOG_S = 3.0
+
+
+class RunningPod:
+    """One pod, by name and uid.
+
+    Args:
+        api: Where it is.
+        pod: The ``V1Pod`` as last seen.
+        asked_at: When it was asked for, in Unix seconds.
+        start_timeout_s: Seconds that it may take to start.
+        log: Airflow's task log, for the lines of the pod's own log among others.
+        stopped: Tells whether the task was killed.
+    """
+
+    def __init__(
+        self,
+        api: PodApi,
+        pod: Any,
+        *,
+        asked_at: float,
+        start_timeout_s: float,
+        log: Logger,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._api = api
+        self._pod = pod
+        self.asked_at = asked_at
+        self.start_timeout_s = start_timeout_s
+        self._log = log
+        self._stopped = stopped
+        self._container_log = ContainerLog(api, self.name, lambda line: log.info("%s", line))
+
+    @property
+    def name(self) -> str:
+        """Name of the pod."""
+        return str(self._pod.metadata.name)
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return self._api.namespace
+
+    @property
+    def uid(self) -> str:
+        """What tells it from a later pod of the same name."""
+        return str(self._pod.metadata.uid)
+
+    def await_end(self, until: float | None = None, *, follow_log: bool = True) -> PodOutcome | None:
+        """Look at the pod until it has ended or will not start.
+
+        Args:
+            until: Moment of the monotonic clock at which to stop looking.
+            follow_log: Pass on its log meanwhile; nothing is looked at while that runs.
+
+        Returns:
+            How it ended; ``None`` if it lives at ``until``.
+        """
+        log_ended = float("-inf")
+        while True:
+            outcome = self._look()
+            if outcome is not None:
+                return outcome
+            if until is not None and time.monotonic() >= until:
+                return None
+            if follow_log and started(self._pod) and time.monotonic() > log_ended + _END_AFTER_LOG_S:
+                self._container_log.follow()
+                log_ended = time.monotonic()
+                continue
+            age = time.time() - self.asked_at if log_ended < 0 else time.monotonic() - log_ended
+            time.sleep(min(max(age / _PAUSES_PER_AGE, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
+
+    def finish(self, outcome: PodOutcome, on_finish_action: str) -> PodOutcome:
+        """Pass on the rest of the log and remove the pod; nothing that fails here changes the outcome.
+
+        Args:
+            outcome: How the pod ended.
+            on_finish_action: ``delete_pod``, ``keep_pod``, ``delete_succeeded_pod`` or ``delete_active_pod``. A pod that
+                has not ended is deleted in any case: it must not run when nobody waits for it.
+
+        Returns:
+            The outcome, with what Kubernetes' events say of a pod that never started.
+        """
+        if started(self._pod):
+            self._container_log.rest()
+        elif outcome.reason != "Killed":
+            outcome = self._with_events(outcome)
+        ended = final_outcome(self._pod, _now()) is not None
+        keep = on_finish_action in ("keep_pod", "delete_active_pod") or (
+            on_finish_action == "delete_succeeded_pod" and not outcome.succeeded
+        )
+        if not (keep and ended):
+            self._delete(self._api)
+        if outcome.succeeded:
+            self._log.info("Pod %s: %s", self.name, outcome.summary)
+        else:
+            self._log.error("The pod did not complete: %s", outcome.summary)
+        return outcome
+
+    def kill(self) -> None:
+        """Delete the pod from within a signal handler."""
+        self._delete(self._api.interrupting())
+
+    def _delete(self, api: PodApi) -> None:
+        """Delete the pod, unless another one has its name; a failure is logged."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            api.delete(self.name, self.uid)
+        except (ApiException, HTTPError) as error:
+            self._log.warning("%s", refusal(error, f"delete the pod {self.name}", {}))
+
+    def _look(self) -> PodOutcome | None:
+        """How the pod has ended, or why it will not start; ``None`` while it lives."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        node = self._pod.spec.node_name or ""
+        if self._stopped():
+            message = "The task was ended, and its pod with it."
+            return given_up(self.name, self._pod.status.phase, "Killed", message, node)
+        try:
+            pod = self._api.read(self.name, WATCH_PATIENCE_S)
+        except (ApiException, HTTPError) as error:
+            message = str(refusal(error, "read the pod", {}))
+            return given_up(self.name, self._pod.status.phase, "Unreachable", message, node)
+        if pod is None or pod.metadata.uid != self.uid:
+            return vanished(self.name, node)
+        self._pod = pod
+        waited = time.time() - self.asked_at
+        return final_outcome(pod, _now()) or start_problem(pod, waited, self.start_timeout_s)
+
+    def _with_events(self, outcome: PodOutcome) -> PodOutcome:
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            told = list(dict.fromkeys(self._api.warnings(self.name)))
+        except (ApiException, HTTPError) as error:
+            self._log.warning("%s", refusal(error, f"list the events of the pod {self.name}", {}))
+            return outcome
+        message = "; ".join(part for part in (outcome.message, *told[-3:]) if part)
+        return msgspec.structs.replace(outcome, message=message)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(tz=datetime.timezone.utc)
