@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 
 
-class ByValuePickler(cloudpickle.Pickler):
+class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """cloudpickle, except that what really is in ``__main__`` under its name is pickled as that name."""
 
     def reducer_override(self, obj: Any) -> Any:

@@ -158,20 +158,48 @@ class LocalStore(Store):
     def close(self) -> None:
         """There is nothing to give back."""
 
+    @contextlib.contextmanager
+    def writing(self, key: str) -> Iterator[int]:
+        """A descriptor of a file that becomes the object when the block ends without an error.
+
+        Raises:
+            StoreException: The file could not be made or named. Errors of the block are passed on.
+        """
+        path = self._path(key)
+        try:
+            temporary, descriptor = self._open()
+        except OSError as error:
+            self._fail(error, "write", key)
+        try:
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+            try:
+                self._name(temporary, path, create=False)
+            except OSError as error:
+                self._fail(error, "write", key)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_key(key)}"
 
-    def _write(self, parts: builtins.list[memoryview]) -> str:
-        """Write a file nobody looks at; return its path."""
+    def _open(self) -> tuple[str, int]:
+        """Make a file nobody looks at; return its path and a descriptor to write to."""
         temporary = f"{self._writing}/{os.getpid()}-{next(_serial)}-{os.urandom(4).hex()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         if not self._swept:
             self._sweep()
         try:
-            descriptor = os.open(temporary, flags, 0o666)
+            return temporary, os.open(temporary, flags, 0o666)
         except FileNotFoundError:
             os.makedirs(self._writing, exist_ok=True)
-            descriptor = os.open(temporary, flags, 0o666)
+            return temporary, os.open(temporary, flags, 0o666)
+
+    def _write(self, parts: builtins.list[memoryview]) -> str:
+        temporary, descriptor = self._open()
         try:
             write_parts(descriptor, parts)
         except BaseException:
@@ -260,7 +288,7 @@ class LocalStore(Store):
                 yield name.decode()
 
     def _fail(self, error: OSError, verb: str, key: str) -> NoReturn:
-        if isinstance(error, _ABSENT):
+        if isinstance(error, _ABSENT) and verb != "write":
             raise ObjectNotFound(f"There is no '{key}' in {self.url}.", where={"key": key}) from None
         what = f"Could not {verb} '{key}' in {self.url}: {error.strerror or error}."
         if error.errno in _FULL:

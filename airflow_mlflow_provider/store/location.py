@@ -64,7 +64,7 @@ def _memory(url: str, name: str) -> Store:
 
 def _remote(url: str, cache: Path | Literal["default"] | None) -> Store:
     from airflow_mlflow_provider.store._cache import CachedStore, default_folder
-    from airflow_mlflow_provider.store._object import RemoteStore
+    from airflow_mlflow_provider.store._remote import RemoteStore
 
     parts = urlsplit(url)
     if not parts.hostname or parts.query or parts.fragment or parts.username or parts.port:

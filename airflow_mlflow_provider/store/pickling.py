@@ -111,7 +111,7 @@ def _dump(pickler: type[pickle.Pickler], value: Any) -> tuple[list[Buffer], list
         beside.append(view)
         return False
 
-    pickler(target, PROTOCOL, buffer_callback=place).dump(value)  # type: ignore[arg-type]
+    pickler(target, PROTOCOL, buffer_callback=place).dump(value)
     return target.parts, beside
 
 
