@@ -15,7 +15,7 @@ from airflow_mlflow_provider.flow.spec import FlowSpec
 _PREFIX = "flow_parameter_"
 
 
-class _ParameterType(click.ParamType):  # type: ignore[type-arg, unused-ignore] - generic from click 8.5 on
+class _ParameterType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Reads the text of an option as a parameter does."""
 
     def __init__(self, parameter: Parameter) -> None:
@@ -43,8 +43,16 @@ def parameter_options(flow_class: type[FlowSpec], taken: Collection[str] = ()) -
     return [_option(parameter) for parameter in flow_parameters(flow_class)]
 
 
-def given_parameters(flow_class: type[FlowSpec], values: dict[str, Any], flow_name: str) -> dict[str, Any]:
+def given_parameters(
+    flow_class: type[FlowSpec], values: dict[str, Any], flow_name: str, already: Collection[str] = ()
+) -> dict[str, Any]:
     """The parameters that a command line or the environment gives values to, as JSON, by name.
+
+    Args:
+        flow_class: The flow.
+        values: Values of the command's options.
+        flow_name: Name of the flow.
+        already: Names of parameters that have got a value elsewhere.
 
     Raises:
         UsageError: A required parameter has no value.
@@ -57,7 +65,7 @@ def given_parameters(flow_class: type[FlowSpec], values: dict[str, Any], flow_na
             value = None if text is None else parameter.parse(text)
         if value is not None:
             given[parameter.name] = value
-        elif parameter.is_required:
+        elif parameter.is_required and parameter.name not in already:
             raise click.UsageError(
                 f"The parameter '{parameter.name}' of {flow_name} is required and has no value. "
                 f"Give --{parameter.name} or set {environment_variable(parameter.name)}."

@@ -1,0 +1,102 @@
+"""Deploying a flow: check, package, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, check_target, deployment_manifest
+from airflow_mlflow_provider.deploy.destination import deployment_files
+from airflow_mlflow_provider.deploy.record import Deployments, choose_token
+from airflow_mlflow_provider.flow.spec import FlowSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.package import build_package
+from airflow_mlflow_provider.store.ledger import Ledger
+
+
+class CreateOptions(msgspec.Struct, frozen=True):
+    """What ``airflow create`` was asked for.
+
+    Attributes:
+        deployment: What decides the manifest.
+        target: Path or URL of the DAG file.
+        suffixes: Endings of the files that belong to the flow's code.
+        authorize: Token given for a deployment that somebody else made.
+        new_token: Token to use from now on.
+        generate_token: Whether to make a new token.
+        dry_run: Whether to change nothing.
+    """
+
+    deployment: DeploymentOptions
+    target: str
+    suffixes: tuple[str, ...]
+    authorize: str | None = None
+    new_token: str | None = None
+    generate_token: bool = False
+    dry_run: bool = False
+
+
+class Deployed(msgspec.Struct, frozen=True):
+    """A deployment that was made.
+
+    Attributes:
+        manifest: What was deployed.
+        written: Paths or URLs of the files written.
+    """
+
+    manifest: FlowManifest
+    written: tuple[str, ...]
+
+
+def deploy(
+    flow_class: type[FlowSpec],
+    base: FlowManifest,
+    flow_file: Path,
+    ledger: Ledger,
+    options: CreateOptions,
+    user: str,
+) -> Deployed:
+    """Deploy a flow. Whatever fails, fails before anything that is deployed now is touched.
+
+    Args:
+        flow_class: The flow.
+        base: Its manifest as a local run would have it.
+        flow_file: Its file.
+        ledger: The store.
+        options: What was asked for.
+        user: Who deploys.
+
+    Raises:
+        CommandException: The flow cannot be deployed so; the message begins with the rule.
+        IncorrectProductionToken: The deployment belongs to somebody else.
+        StoreException: The store failed.
+    """
+    check_target(flow_file, options.target)
+    files = deployment_files(options.target)
+    manifest = deployment_manifest(flow_class, base, options.deployment, user, files.manifest())
+    files.check_owner(manifest)
+    deployments = Deployments(ledger.store)
+    token = choose_token(
+        deployments.find(manifest.dag_id),
+        user,
+        options.authorize,
+        options.new_token,
+        generate=options.generate_token,
+    )
+    package = build_package(
+        flow_file, suffixes=options.suffixes, with_runtime=True, max_mb=int(get("package_max_mb"))
+    )
+    manifest = msgspec.structs.replace(
+        manifest,
+        production_token=token,
+        code=msgspec.structs.replace(manifest.code, digest=package.digest, script=package.script),
+    )
+    if options.dry_run:
+        return Deployed(manifest, ())
+    ledger.put_code(package.digest, package.data)
+    files.write(manifest)
+    deployments.put(manifest, options.target)
+    names = (files.dag_file, files.manifest_file)
+    return Deployed(manifest, tuple(files.folder.describe(name) for name in names))
