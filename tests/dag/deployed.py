@@ -12,8 +12,8 @@ from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, decode
 from airflow_mlflow_provider.runtime.assemble import assemble_manifest
 from airflow_mlflow_provider.runtime.flow_code import load_flow_class
-from airflow_mlflow_provider.store.loading import ArtifactReader
 from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.loading import ArtifactReader
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import RunRecord
 from tests.services.dag_test import DagTestRun
@@ -61,8 +61,22 @@ class Finished:
     def status(self) -> str | None:
         """The verdict on the run."""
         end = self.ledger.run_end(self.flow, self.run)
-        return end and end.status
+        return None if end is None else end.status
 
     def tasks(self, step: str) -> list[str]:
         """Ids of the tasks of a step."""
         return self.ledger.tasks(self.flow, self.run, step)
+
+
+def map_labels(run: DagTestRun, task_id: str) -> list[str | None]:
+    """What Airflow's UI shows for each instance of a mapped task."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = select(TaskInstance).where(
+        TaskInstance.dag_id == run.dag_id, TaskInstance.run_id == run.run_id, TaskInstance.task_id == task_id
+    )
+    with create_session() as session:
+        instances = session.scalars(query.order_by(TaskInstance.map_index))
+        return [instance.rendered_map_index for instance in instances]

@@ -1,3 +1,5 @@
+# ruff: noqa: ANN001, ANN201
+# mypy: ignore-errors
 from airflow_mlflow_provider import FlowSpec, Parameter, step
 
 

@@ -1,4 +1,7 @@
-from airflow_mlflow_provider import FlowSpec, Parameter, catch, retry, step
+# ruff: noqa: ANN001, ANN201
+# mypy: ignore-errors
+from airflow_mlflow_provider import FlowSpec, Parameter, step
+from airflow_mlflow_provider.flow.decorators import catch, retry
 
 
 class WaysToFailFlow(FlowSpec):
