@@ -49,16 +49,17 @@ class TestCachedS3Store(StoreConformance):
         store.close()
 
 
-class TestBrokeredS3Store(StoreConformance):
-    @pytest.fixture(scope="class")
-    def broker(self, s3_server: S3Server) -> Iterator[BrokeredStore]:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in s3_server.environment().items():
-                patch.setenv(name, value)
-            broker = BrokeredStore("s3", s3_server.bucket(), "brokered")
-            yield broker
-            broker.close()
+@pytest.fixture(scope="module")
+def broker(s3_server: S3Server) -> Iterator[BrokeredStore]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment().items():
+            patch.setenv(name, value)
+        broker = BrokeredStore("s3", s3_server.bucket(), "brokered")
+        yield broker
+        broker.close()
 
+
+class TestBrokeredS3Store(StoreConformance):
     @pytest.fixture
     def store(self, broker: BrokeredStore) -> Store:
         return broker
