@@ -174,7 +174,7 @@ def fetch_in_child(launch: dict[str, Any], folder: Path) -> str:
             fetch(launch, folder, request_file)
             code = 0
         except Exception as error:  # noqa: BLE001 - whatever the store's client raises; told, and ends the pod
-            told = " ".join(str(error).split())
+            told = " ".join(str(error).partition("Debug source:")[0].split())
             sys.stderr.write(
                 f"airflow-mlflow-provider: the step's code could not be read from {launch['store']}: "
                 f"{type(error).__name__}: {told}\n"

@@ -23,7 +23,6 @@ from airflow_mlflow_provider.operators.kubernetes.environment import setting
 from airflow_mlflow_provider.operators.kubernetes.holding import pod_operator
 from airflow_mlflow_provider.operators.kubernetes.outcome import PodOutcome, final_outcome, vanished
 from airflow_mlflow_provider.operators.kubernetes.refusal import refusal
-from airflow_mlflow_provider.operators.kubernetes.resources import attributes
 from airflow_mlflow_provider.operators.kubernetes.running_pod import RunningPod
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.request import UnitRequest
@@ -158,7 +157,7 @@ class PodUnit:
         instance = self._context["ti"]
         request = self._request
         image = spec.pod_image(self._step, self._manifest)
-        executable = attributes(self._step).get("executable")
+        executable = spec.effective_attributes(self._step, self._manifest).get("executable")
         command = container_command(self._manifest, request, image, executable)
         pod = spec.pod_specification(self._step, self._manifest, request, command, os.environ)
         metadata = pod["metadata"]

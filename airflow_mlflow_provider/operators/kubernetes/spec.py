@@ -38,7 +38,7 @@ _LONGEST_DEADLINE = 2**31 - 1
 
 def pod_image(step: StepNode, manifest: FlowManifest) -> str:
     """The image of the step's container: of ``@kubernetes``, else of the deployment."""
-    own = attributes(step).get("image")
+    own = effective_attributes(step, manifest).get("image")
     fallback = f"python:{sys.version_info.major}.{sys.version_info.minor}"
     return str(own or setting(manifest, "kubernetes_image") or fallback)
 
@@ -62,7 +62,7 @@ def pod_specification(
     Raises:
         InvalidDecoratorAttribute: An attribute cannot become part of a pod.
     """
-    merged = _with_pool(step, manifest, attributes(step))
+    merged = effective_attributes(step, manifest)
     volumes, mounts = _volumes(step, merged)
     runtime_image = setting(manifest, "runtime_image")
     if runtime_image:
@@ -135,8 +135,13 @@ def _time_limit(step: StepNode, manifest: FlowManifest) -> float:
     return float(setting(manifest, "default_runtime_limit"))
 
 
-def _with_pool(step: StepNode, manifest: FlowManifest, merged: Json) -> Json:
-    """Fill in what the step's compute pool says; where both say something, the step wins."""
+def effective_attributes(step: StepNode, manifest: FlowManifest) -> Json:
+    """The attributes of ``@kubernetes``, with ``@resources`` and with what the step's compute pool fills in.
+
+    Raises:
+        InvalidDecoratorAttribute: There is no such pool, or a size is not a number.
+    """
+    merged = attributes(step)
     name = merged.get("compute_pool")
     if not name:
         return merged
@@ -152,8 +157,8 @@ def _with_pool(step: StepNode, manifest: FlowManifest, merged: Json) -> Json:
         },
         "tolerations": [*(pool.get("tolerations") or []), *(merged.get("tolerations") or [])],
     }
-    own = {key: value for key, value in merged.items() if value is not None}
-    return {**pool, **own, **both}
+    filled_in = {key: value for key, value in pool.items() if merged.get(key) is None}
+    return {**merged, **filled_in, **both}
 
 
 def _variables(
