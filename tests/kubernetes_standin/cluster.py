@@ -109,6 +109,7 @@ class Cluster:
             self.registry.create(NAMESPACES, "", {"metadata": {"name": name}})
         self.chaos.reset()
         self.pod_records.clear()
+        self.kubelet.internal_errors.clear()
 
     @property
     def directory(self) -> Path:

@@ -15,7 +15,7 @@ from kubernetes.client import models
 
 from tests.kubernetes_standin.status import Cause, Json, bad_request
 
-_CONTAINER_TYPE = re.compile(r"(list\[|dict\(str, )(.+)[\])]")
+_CONTAINER_TYPE = re.compile(r"(list\[|dict\(str, |dict\[str, )(.+)[\])]")
 _REQUIRED = re.compile(r"Invalid value for `(\w+)`, must not be `None`")
 _QUANTITY_FIELDS = frozenset({"limits", "requests", "sizeLimit", "divisor", "capacity", "allocatable"})
 _BASE64_OWNERS = frozenset({("V1Secret", "data"), ("V1ConfigMap", "binaryData")})
@@ -117,6 +117,8 @@ class _Reader:
                 self.unknown.append(below)
             else:
                 self.read(item, kinds[name], below, model_name)
+        if path.startswith("status"):  # the server's own, and not the client's to complete
+            return
         for name in required_fields(model_name):
             if value.get(name) in (None, "", []):
                 self.absent.append(f"{path}.{name}" if path else name)
