@@ -96,6 +96,10 @@ class KubernetesStandin:
         if faults:
             raise StandinFault("\n".join(faults))
 
+    def discard(self) -> None:
+        """End the server, whatever its state; for tests that killed it themselves."""
+        self._end()
+
     def _crashed(self) -> list[str]:
         return ["the server ended by itself:\n" + (self.directory / "server.log").read_text()]
 
@@ -139,6 +143,11 @@ class KubernetesStandin:
     def token(self) -> str:
         """The bearer token with all rights."""
         return self._ready["token"]
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return int(self._ready["pid"])
 
     @property
     def isolation(self) -> str:

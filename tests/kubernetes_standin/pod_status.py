@@ -96,7 +96,8 @@ def phase(records: list[ContainerRecord], restart_policy: str) -> str:
         return "Pending"
     if any("waiting" in record.state and not record.last_state for record in mains):
         return "Pending"
-    if any("running" in record.state for record in mains) or restart_policy == "Always":
+    lively = [record for record in records if record.is_sidecar or not record.is_init]
+    if any("running" in record.state for record in lively) or restart_policy == "Always":
         return "Running"
     if all(record.exit_code == 0 for record in mains):
         return "Succeeded"

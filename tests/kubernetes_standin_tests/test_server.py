@@ -1,0 +1,71 @@
+"""The server as a process: HTTPS, images, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+from kubernetes import client, config
+
+from tests.kubernetes_standin import Image, KubernetesStandin
+from tests.kubernetes_standin_tests.pods import Pods, pod_body, wait_until
+
+
+def connect(standin: KubernetesStandin) -> Any:
+    return client.CoreV1Api(config.new_client_from_config(str(standin.kubeconfig)))
+
+
+def container_processes(standin: KubernetesStandin) -> list[psutil.Process]:
+    """The server's descendants."""
+    return psutil.Process(standin.pid).children(recursive=True)
+
+
+def test_https_and_images_are_configurable(tmp_path: Path) -> None:
+    tools = tmp_path / "image" / "bin"
+    tools.mkdir(parents=True)
+    (tools / "train").write_text("#!/bin/sh\necho trained with $MODE $*\n")
+    (tools / "train").chmod(0o755)
+    image = Image(
+        "example/*", path=f"{tools}:/usr/bin:/bin", environment={"MODE": "gpu"}, entrypoint=("train",), expose=(str(tools),)
+    )
+    with KubernetesStandin(tmp_path / "standin", tls=True, images=[image]) as standin:
+        assert standin.url.startswith("https://")
+        core = connect(standin)
+        body = pod_body(image="example/trainer:1", args=["fast"])
+        del body["spec"]["containers"][0]["command"]
+        pods = Pods(core)
+        assert pods.run(body).status.phase == "Succeeded"
+        assert pods.log() == "trained with gpu fast\n"
+        assert "BEGIN CERTIFICATE" in core.read_namespaced_config_map("kube-root-ca.crt", "default").data["ca.crt"]
+        core.api_client.close()
+
+
+def test_containers_end_with_a_server_that_is_stopped(tmp_path: Path) -> None:
+    standin = KubernetesStandin(tmp_path).start()
+    core = connect(standin)
+    core.create_namespaced_pod("default", pod_body("pod", "sh", "-c", "trap '' TERM; sleep 60 & sleep 60"))
+    Pods(core).running()
+    processes = container_processes(standin)
+    core.api_client.close()
+    standin.stop()
+    assert processes
+    assert not any(process.is_running() for process in processes)
+
+
+def test_containers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    standin = KubernetesStandin(tmp_path).start()
+    core = connect(standin)
+    core.create_namespaced_pod("default", pod_body("pod", "sh", "-c", "sleep 60 & sleep 60"))
+    Pods(core).running()
+    processes = container_processes(standin)
+    core.api_client.close()
+    os.kill(standin.pid, signal.SIGKILL)
+    wait_until("the end of the containers", lambda: not any(_alive(process) for process in processes))
+    standin.discard()
+
+
+def _alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
