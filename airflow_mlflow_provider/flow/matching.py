@@ -107,6 +107,7 @@ def match(edges: Mapping[str, Edges], start: str, end: str | None) -> Matching:
     for name in order:
         traversal.enter(name)
         traversal.leave(name, forward[name])
+    traversal.settle()
     return matching
 
 
@@ -184,15 +185,22 @@ class _Traversal(msgspec.Struct):
         first = self.matching.join_of.setdefault(split, name)
         if self.edges[split].kind == "static":
             self.matching.branches[name] = led
-        missing = {Branch(split, target) for target in expected if target not in received}
-        direct = split in arrivals and self.edges[split].kind == "static"
-        if split in arrivals and not direct:
+        if split in arrivals and self.edges[split].kind != "static":
             # A body without steps; what follows may be the body, with an argument too many.
             self.doubtful.add(name)
-        if direct or (missing and not missing & self.lost):
+        elif split in arrivals or set(received) != set(expected):
             self._report(Conflict("branches", name, arrivals, split, expected, received), {split})
         elif first != name:
             self._report(Conflict("second-join", name, arrivals, split, expected, received, first), {split})
+
+    def settle(self) -> None:
+        """Take back what is said of joins that miss branches which end at a mistake found elsewhere."""
+        self.matching.conflicts = [c for c in self.matching.conflicts if not (self._missing(c) & self.lost)]
+
+    def _missing(self, conflict: Conflict) -> set[Branch]:
+        if conflict.kind != "branches" or conflict.split is None or conflict.split in conflict.arrivals:
+            return set()
+        return {Branch(conflict.split, t) for t in conflict.expected if t not in conflict.received}
 
     def _report(self, conflict: Conflict, splits: set[str]) -> None:
         follows = bool(splits) and splits <= self.reported

@@ -126,8 +126,29 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
             return Edges(transition.kind if transition else "switch", guessed, is_join, certain=False)
         meant = tuple(self.meant(target) for target in transition.targets)
         known = tuple(name for name in meant if name)
-        leaves = transition.kind != "switch" or set(known) != {step.name}
-        return Edges(transition.kind, known, is_join, certain=len(known) == len(meant) and leaves)
+        wrong = transition.kind == "switch" and set(known) == {step.name}
+        certain = len(known) == len(meant) and not wrong and not self.leaves_gang_open(step)
+        return Edges(transition.kind, known, is_join, certain)
+
+    def callers_without_gang(self, name: str) -> list[str]:
+        """Steps that go to a step in another way than with ``num_parallel``."""
+        return [
+            caller
+            for caller, transition in self.transitions.items()
+            if name in transition.targets and transition.kind != "parallel" and name != caller
+        ]
+
+    def leaves_gang_open(self, step: StepSource) -> bool:
+        """Whether a step of a gang goes on to something else than the join of the gang."""
+        if not step.is_parallel or step.name == self.start or self.callers_without_gang(step.name):
+            return False
+        transition = self.transitions.get(step.name)
+        if transition is None:
+            return step.name == self.end
+        targets = [self.steps[target] for target in transition.targets if target in self.steps]
+        if len(targets) < len(transition.targets):
+            return False
+        return transition.kind != "linear" or targets[0].inputs_name is None
 
     def meant(self, target: str) -> str | None:
         """The step that a target names or surely means."""

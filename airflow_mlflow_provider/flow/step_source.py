@@ -13,6 +13,8 @@ import msgspec
 from airflow_mlflow_provider.flow.source_file import FunctionNode, SourceFile, source_of
 from airflow_mlflow_provider.flow.written_call import WrittenCall, calls_in
 
+_GANG_DECORATORS = ("parallel", "pytorch_parallel")
+
 
 class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One step as written.
@@ -74,6 +76,11 @@ class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
     def decorators(self) -> list[Any]:
         """Step decorators, in the order in which they apply."""
         return list(getattr(self.function, "decorators", ()))
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether the step carries ``@parallel`` or a decorator that stands for it."""
+        return any(decorator.name in _GANG_DECORATORS for decorator in self.decorators)
 
     def marked(self, what: str) -> bool:
         """Whether the step was marked as ``"start"`` or ``"end"``."""

@@ -35,7 +35,10 @@ _PLACES: dict[type[ast.AST], Place] = {
 
 
 class WrittenCase(msgspec.Struct, frozen=True):
-    """One ``key: self.target`` of a switch; ``key`` is ``None`` for ``**mapping``, ``target`` for anything but ``self.x``."""
+    """One ``key: self.target`` of a switch.
+
+    ``key`` is ``None`` for ``**mapping``; ``target`` is ``None`` for that and for values other than ``self.x``.
+    """
 
     key: ast.expr | None
     value: ast.expr
@@ -74,13 +77,17 @@ class WrittenCall(msgspec.Struct, frozen=True, eq=False, dict=True):
         if len(arguments) != 1 or not isinstance(arguments[0], ast.Dict):
             return None
         pairs = zip(arguments[0].keys, arguments[0].values, strict=True)
-        return tuple(WrittenCase(key, value, attribute_of(value, self.owner)) for key, value in pairs)
+        return tuple(
+            WrittenCase(key, value, attribute_of(value, self.owner) if key is not None else None)
+            for key, value in pairs
+        )
 
     @cached_property
     def named(self) -> tuple[tuple[str, ast.expr], ...]:
         """``(name, expression)`` of each ``self.<name>`` given as a target, in order."""
-        values = self.node.args if self.cases is None else [case.value for case in self.cases]
-        names = ((attribute_of(value, self.owner), value) for value in values)
+        if self.cases is not None:
+            return tuple((case.target, case.value) for case in self.cases if case.target is not None)
+        names = ((attribute_of(value, self.owner), value) for value in self.node.args)
         return tuple((name, value) for name, value in names if name is not None)
 
     def transition(self, resolve: ConfigResolver) -> Transition | None:

@@ -64,7 +64,8 @@ class Availability:
     def is_sound(self) -> bool:
         """Whether every path is known; with a mistake in the graph nothing can be said of paths."""
         reading = self.reading
-        broken = reading.matching.conflicts or reading.dangling or reading.unreachable
+        guessed = any(not edge.certain for edge in reading.edges.values())
+        broken = guessed or reading.matching.conflicts or reading.dangling or reading.unreachable
         return reading.start is not None and reading.end is not None and not broken
 
     def line_of(self, step: str, artifact: str) -> int:

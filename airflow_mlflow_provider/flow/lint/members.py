@@ -102,9 +102,18 @@ def _in_class(reading: FlowReading, cls: type) -> Iterator[Definition]:
                 name, kind, cls, source[0], statement.lineno, statement.col_offset + 1, statement
             )
     for name, value in own.items():
-        location = getattr(value, "location", None)
-        if name not in written and location is not None and (is_parameter(value) or is_config(value)):
+        if name not in written and (is_parameter(value) or is_config(value)):
+            location = declared(value).location
             yield Definition(name, kind_of(name, value), cls, location.file, location.line)
+
+
+def declared(value: Any) -> Any:
+    """What holds ``name`` and ``location`` of a parameter or config; attributes of a config are its keys."""
+    if not is_config(value):
+        return value
+    from airflow_mlflow_provider.flow.config import declaration_of
+
+    return declaration_of(value)
 
 
 def _named_statements(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:

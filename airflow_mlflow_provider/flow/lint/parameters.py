@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from airflow_mlflow_provider.flow.lint.availability import Availability
-from airflow_mlflow_provider.flow.lint.members import Definition, Kind, definitions, fixed_members
+from airflow_mlflow_provider.flow.lint.members import Definition, Kind, declared, definitions, fixed_members
 from airflow_mlflow_provider.flow.lint.naming import listed
 from airflow_mlflow_provider.flow.lint.rule import Finding, Rule
 from airflow_mlflow_provider.flow.reading import FlowReading
@@ -34,7 +34,7 @@ def _named(reading: FlowReading, kind: Kind) -> Iterator[tuple[str, Definition]]
         return
     for attribute, found in definitions(reading).items():
         if members.get(attribute) == kind:
-            yield str(reading.members[attribute][0].name), found[-1]
+            yield str(declared(reading.members[attribute][0]).name), found[-1]
 
 
 def reserved_name(reading: FlowReading) -> Iterator[Finding]:

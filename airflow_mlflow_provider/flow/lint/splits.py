@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.flow.lint.gangs import has_gang_fault
 from airflow_mlflow_provider.flow.lint.naming import listed
 from airflow_mlflow_provider.flow.lint.rule import Finding, Rule, at_node, at_step
 from airflow_mlflow_provider.flow.lint.transitions import illegal_part
@@ -23,12 +22,11 @@ def _conflicts(reading: FlowReading, *kinds: ConflictKind) -> Iterator[Conflict]
 
 
 def _told_elsewhere(reading: FlowReading, conflict: Conflict) -> bool:
-    """Whether another rule names the cause: ``inputs`` on the end, a step left out, a gang without its join."""
+    """Whether another rule names the cause: ``inputs`` on the end, a step that nothing leads to."""
     if conflict.step == reading.end and reading.edges[conflict.step].is_join:
         return True
-    if conflict.kind == "no-split":
-        return any(conflict.step in reading.edges[name].targets for name in reading.unreachable)
-    return conflict.split is not None and has_gang_fault(reading, conflict.split)
+    left_out = any(conflict.step in reading.edges[name].targets for name in reading.unreachable)
+    return conflict.kind == "no-split" and left_out
 
 
 def join_without_split(reading: FlowReading) -> Iterator[Finding]:

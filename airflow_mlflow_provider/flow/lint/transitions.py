@@ -146,7 +146,7 @@ def _illegal_combination(call: WrittenCall) -> tuple[ast.expr, str] | None:
 def _illegal_target(call: WrittenCall) -> tuple[ast.expr, str] | None:
     if call.cases is None and not call.node.args:
         return call.node, "self.next() names no step."
-    values = call.node.args if call.cases is None else [case.value for case in call.cases]
+    values = call.node.args if call.cases is None else [case.value for case in call.cases if case.key]
     named = {id(node): name for name, node in call.named}
     seen: set[str] = set()
     for value in values:
