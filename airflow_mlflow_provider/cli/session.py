@@ -72,9 +72,9 @@ class Session:
         Raises:
             LintWarn: The flow has errors.
         """
-        from airflow_mlflow_provider.flow.source import read_graph
+        from airflow_mlflow_provider.flow.lint import check
 
-        return read_graph(self.flow_class)
+        return check(self.flow_class, strict=self.options.strict)
 
     @functools.cached_property
     def file(self) -> Path:

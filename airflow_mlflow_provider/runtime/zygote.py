@@ -19,6 +19,7 @@ import socket
 import struct
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
@@ -27,6 +28,10 @@ _ANSWER = struct.Struct("!cii")
 _DESCRIPTORS = 3
 
 ChildMain = Callable[[socket.socket], int]
+
+
+# A stream that owns its descriptor closes it when it is collected, and with it the new stream of that number.
+_replaced_streams: list[object] = []
 
 
 class Zygote:
@@ -158,6 +163,8 @@ class _Server:
             os.close(self._wake_write)
             attach_streams(stdout, stderr)
             code = self._child_main(socket.socket(fileno=control))
+        except BaseException:  # noqa: BLE001 - the process ends here; its last words go to the task's log
+            os.write(2, traceback.format_exc().encode())
         finally:
             with suppress(Exception):
                 sys.stdout.flush()
@@ -185,6 +192,9 @@ class _Server:
 
 def attach_streams(stdout: int, stderr: int) -> None:
     """Make two descriptors this process's standard output and error, line buffered; standard input is empty."""
+    _replaced_streams.extend(
+        (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    )
     empty = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((empty, 0), (stdout, 1), (stderr, 2)):
         os.dup2(source, target)
@@ -192,6 +202,8 @@ def attach_streams(stdout: int, stderr: int) -> None:
             os.close(source)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
     for name, number in (("stdout", 1), ("stderr", 2)):
-        stream = open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        stream = open(  # noqa: SIM115 - lives as long as the process
+            number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
