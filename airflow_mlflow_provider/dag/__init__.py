@@ -1,6 +1,7 @@
 """Airflow DAGs from flows: :func:`load_flow` for a manifest, :func:`FlowDag` for a flow's own file."""
 
 from airflow_mlflow_provider.dag.build import build_dag
+from airflow_mlflow_provider.dag.flow_dag import FlowDag
 from airflow_mlflow_provider.dag.load import load_flow
 
-__all__ = ["build_dag", "load_flow"]
+__all__ = ["FlowDag", "build_dag", "load_flow"]

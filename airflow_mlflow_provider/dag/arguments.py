@@ -34,7 +34,7 @@ def step_arguments(deployment: Deployment, unit: Unit) -> dict[str, Any]:
         "task_id": unit.name,
         "trigger_rule": unit.trigger_rule,
         **_retry_arguments(node),
-        **_airflow_task_arguments(node),
+        **_airflow_task_arguments(deployment, node),
     }
     if node.doc:
         arguments["doc_md"] = node.doc
@@ -62,11 +62,11 @@ def _retry_arguments(node: StepNode) -> dict[str, Any]:
     return arguments
 
 
-def _airflow_task_arguments(node: StepNode) -> dict[str, Any]:
+def _airflow_task_arguments(deployment: Deployment, node: StepNode) -> dict[str, Any]:
     decorator = node.decorator("airflow_task")
-    if decorator is None:
-        return {}
-    given = {name: decorator.attributes.get(name) for name in _OPERATOR_ATTRIBUTES}
+    attributes = decorator.attributes if decorator else {}
+    given = {"pool": deployment.manifest.settings.get("worker_pool")}
+    given |= {name: value for name in _OPERATOR_ATTRIBUTES if (value := attributes.get(name)) is not None}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_mlflow_provider.dag.build import build_dag
 from airflow_mlflow_provider.exception import CommandException
-from airflow_mlflow_provider.plan.manifest import decode
+from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 
 
 def load_flow(path: str | PathLike[str]) -> DAG:
@@ -23,7 +23,18 @@ def load_flow(path: str | PathLike[str]) -> DAG:
         CommandException: There is no such file, or it is not a manifest.
     """
     caller = sys._getframe(1).f_globals.get("__file__", "")
-    file = Path(caller).parent / path
+    dag = build_dag(read_manifest(Path(caller).parent / path))
+    if caller:
+        dag.fileloc = caller
+    return dag
+
+
+def read_manifest(file: Path) -> FlowManifest:
+    """The manifest in a file.
+
+    Raises:
+        CommandException: There is no such file, or it is not a manifest.
+    """
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -32,7 +43,4 @@ def load_flow(path: str | PathLike[str]) -> DAG:
             fix="Deploy the flow again with `python FLOW.py airflow create`, which writes DAG file and manifest.",
             where={"manifest": str(file)},
         ) from error
-    dag = build_dag(decode(data, str(file)))
-    if caller:
-        dag.fileloc = caller
-    return dag
+    return decode(data, str(file))

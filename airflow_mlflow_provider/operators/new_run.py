@@ -7,7 +7,10 @@ import platform
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.plan.deployment import Deployment
@@ -25,8 +28,10 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
     Raises:
         CommandException: The DAG run was started with an unknown parameter, or lacks one.
     """
-    manifest, dag_run = deployment.manifest, context["dag_run"]
-    check_conf(manifest, dag_run.conf or {})
+    dag_run = context["dag_run"]
+    check_conf(deployment.manifest, dag_run.conf or {})
+    deployment = with_code(deployment, ledger)
+    manifest = deployment.manifest
     return RunRecord(
         flow=manifest.flow_name,
         run=run,
@@ -48,6 +53,28 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
         python=platform.python_version(),
         provider=manifest.provider,
     )
+
+
+def with_code(deployment: Deployment, ledger: Ledger) -> Deployment:
+    """The deployment with its code in the store: a flow in the DAGs folder is packaged when a run starts.
+
+    Raises:
+        CommandException: The code is larger than ``package_max_mb``.
+    """
+    manifest = deployment.manifest
+    if manifest.code.digest or manifest.code.source == "bundle":
+        return deployment
+    from airflow_mlflow_provider.runtime.package import build_package
+
+    in_pods = any(manifest.step_compute(step) == "kubernetes" for step in manifest.graph.steps)
+    package = build_package(
+        Path(manifest.code.path),
+        with_runtime=in_pods,
+        max_mb=int(manifest.settings.get("package_max_mb", 200)),
+    )
+    ledger.put_code(package.digest, package.data)
+    code = msgspec.structs.replace(manifest.code, digest=package.digest, script=package.script, path="")
+    return Deployment(msgspec.structs.replace(manifest, code=code))
 
 
 def parameters(manifest: FlowManifest, given: Mapping[str, Any]) -> dict[str, Any]:

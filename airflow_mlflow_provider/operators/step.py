@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
@@ -88,11 +89,13 @@ class FlowStepOperator(BaseOperator):
         Raises:
             AirflowException: A task failed.
         """
-        provide_credentials(self.deployment.manifest)
-        work = self._work(context)
-        request = self._prepared(work)
-        self._pod = self._pod_unit(work, context)
-        return self._conclude(context, work, self._after_pod(work, request, self._pod.resume(event)))
+        with _airflow_errors():
+            provide_credentials(self.deployment.manifest)
+            work = self._work(context)
+            request = self._prepared(work)
+            self._pod = self._pod_unit(work, request, context)
+            outcome = self._pod.resume(dict(event))
+            return self._conclude(context, work, self._after_pod(work, request, outcome))
 
     def on_kill(self) -> None:
         """End what runs: the pod, or the task processes on this machine."""
@@ -141,13 +144,17 @@ class FlowStepOperator(BaseOperator):
         if request.retry_count and found.complete:
             self.log.info("An earlier try has finished the task; its record counts and no pod is needed.")
             return found.result
-        self._pod = self._pod_unit(work, context)
-        return self._after_pod(work, request, self._pod.run(request))
+        self._pod = self._pod_unit(work, request, context)
+        outcome = self._pod.run_or_defer() if self._pod.deferrable else self._pod.run()
+        return self._after_pod(work, request, outcome)
 
-    def _pod_unit(self, work: UnitTry, context: Context) -> PodUnit:
+    def _pod_unit(self, work: UnitTry, request: UnitRequest, context: Context) -> PodUnit:
         from airflow_mlflow_provider.operators.kubernetes import PodUnit
 
-        return PodUnit(work.pinned.manifest.graph[self.unit], work.pinned.manifest, context)
+        manifest = work.pinned.manifest
+        return PodUnit(
+            step=manifest.graph[self.unit], manifest=manifest, request=request, operator=self, context=context
+        )
 
     def _after_pod(self, work: UnitTry, request: UnitRequest, outcome: PodOutcome) -> UnitResult:
         found = verdict(work.ledger, work.pinned.manifest.graph, request)
@@ -210,6 +217,17 @@ def _failure(task: TaskResult) -> str:
     if task.exception is None:
         return f"{place} failed"
     return f"{place}: {task.exception.type}: {task.exception.message}".rstrip()
+
+
+@contextmanager
+def _airflow_errors() -> Iterator[None]:
+    """Tell Airflow what a retry may cure and what it cannot."""
+    try:
+        yield
+    except CommandException as error:
+        raise AirflowFailException(_text(error)) from error
+    except MetaflowException as error:
+        raise AirflowException(_text(error)) from error
 
 
 def _text(error: MetaflowException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from airflow_mlflow_provider.flow.source import read_graph
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, decode
 from airflow_mlflow_provider.runtime.assemble import assemble_manifest
-from airflow_mlflow_provider.runtime.flow_code import load_flow_class
+from airflow_mlflow_provider.runtime.flow_code import find_flow_class
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.loading import ArtifactReader
 from airflow_mlflow_provider.store.location import open_store
@@ -24,7 +25,8 @@ FLOWS = Path(__file__).parent / "flows"
 def deploy(name: str, store: Path, **changes: Any) -> FlowManifest:
     """The manifest of the flow in `flows/<name>.py`, with fields changed."""
     file = FLOWS / f"{name}.py"
-    flow_class = load_flow_class(file)
+    module = importlib.import_module(f"tests.dag.flows.{name}")
+    flow_class = find_flow_class(module, file, None)
     graph = read_graph(flow_class)
     code = Code(digest="", script=file.name, class_name=graph.name, source="bundle", path=str(file))
     manifest = assemble_manifest(

@@ -1,0 +1,106 @@
+"""A DAG from a flow's class, for those who keep flow code in their DAGs folder.
+
+The DAG processor then imports the flow's file, as it does any DAG file. The steps still run from a code package, made
+when a run starts, so a file that changes later does not change runs already started.
+"""
+
+from __future__ import annotations
+
+import sys
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.sdk import DAG
+
+from airflow_mlflow_provider.dag.build import build_dag
+from airflow_mlflow_provider.dag.load import read_manifest
+from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.plan.manifest import Code, Compute, FlowManifest, Limits
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.flow.spec import FlowSpec
+
+
+def FlowDag(  # noqa: N802 - stands where Airflow users write `DAG(…)`
+    flow: type[FlowSpec] | str | PathLike[str],
+    *,
+    store: str | None = None,
+    name: str | None = None,
+    branch: str | None = None,
+    production: bool = False,
+    compute: Compute | None = None,
+    tags: tuple[str, ...] = (),
+    limits: Limits | None = None,
+    is_paused_upon_creation: bool = False,
+    worker_pool: str | None = None,
+) -> DAG:
+    """The DAG of a flow; assign it to a global of the DAG file.
+
+    Args:
+        flow: A flow's class, or the path of a manifest, for which the other arguments say nothing.
+        store: URL of the artifact store; by default ``datastore_root``.
+        name: Id of the DAG, if not the flow's name.
+        branch: Branch of ``@project``.
+        production: Whether it is the production branch of ``@project``.
+        compute: Where steps run that do not say so themselves; by default ``default_compute``.
+        tags: User tags of every run, and of the DAG.
+        limits: Caps of the deployment.
+        is_paused_upon_creation: Whether the DAG is paused when Airflow first sees it.
+        worker_pool: Airflow pool of every step that names none.
+
+    Raises:
+        LintWarn: The flow has errors; Airflow shows all of them as the file's import error.
+        CommandException: The flow cannot be deployed so, or no store is configured.
+    """
+    caller = sys._getframe(1).f_globals.get("__file__", "")
+    if isinstance(flow, (str, PathLike)):
+        manifest = read_manifest(Path(caller).parent / flow)
+    else:
+        from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, deployment_manifest
+
+        options = DeploymentOptions(
+            name=name,
+            branch=branch,
+            production=production,
+            compute=compute,
+            tags=tuple(tags),
+            limits=limits or Limits(),
+            paused=is_paused_upon_creation,
+            worker_pool=worker_pool,
+        )
+        manifest = deployment_manifest(flow, _base(flow, store), options, "airflow")
+    dag = build_dag(manifest)
+    if caller:
+        dag.fileloc = caller
+    return dag
+
+
+def _base(flow: type[FlowSpec], store: str | None) -> FlowManifest:
+    from airflow_mlflow_provider.flow.config import resolve_configs
+    from airflow_mlflow_provider.flow.lint import check
+    from airflow_mlflow_provider.runtime.assemble import assemble_manifest, flow_file
+
+    file = flow_file(flow)
+    configs = resolve_configs(flow)
+    return assemble_manifest(
+        flow,
+        check(flow),
+        store=_store_url(flow, store),
+        user="airflow",
+        code=Code(digest="", script=file.name, class_name=flow.__name__, path=str(file)),
+        configs=configs,
+    )
+
+
+def _store_url(flow: type[FlowSpec], store: str | None) -> str:
+    from airflow_mlflow_provider.configuration import get
+
+    root = store or get("datastore_root")
+    if not root:
+        raise CommandException(
+            f"No artifact store is configured for {flow.__name__}: the tasks of a DAG have no common working directory.",
+            fix="Set datastore_root in the [mlflow_provider] section, or give FlowDag(…, store=…).",
+            where={"flow": flow.__name__},
+        )
+    return root if "://" in root else Path(root).expanduser().resolve().as_uri()

@@ -1,0 +1,89 @@
+"""Flows that live in the DAGs folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+
+from airflow_mlflow_provider.plan.identity import airflow_run_id
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
+from tests.services.dag_test import run_dag
+
+FLOW = """
+from airflow_mlflow_provider import FlowSpec, Parameter, step
+from airflow_mlflow_provider.dag import FlowDag
+
+
+class SmallFlow(FlowSpec):
+    '''A small flow.'''
+
+    alpha = Parameter("alpha", default=0.5)
+
+    @step
+    def start(self):
+        self.next({target})
+
+    @step
+    def end(self):
+        print("alpha is", self.alpha)
+
+
+dag = FlowDag(SmallFlow, store={store!r}, tags=("small",), name="small")
+"""
+
+
+@pytest.fixture(autouse=True)
+def shared_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say that workers see the store's folder, as they do here."""
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED", "true")
+
+
+def dag_in(folder: Path, text: str) -> DAG:
+    """The one DAG of a DAG file with this text."""
+    (folder / "flow.py").write_text(dedent(text))
+    bag = DagBag(dag_folder=str(folder / "flow.py"))
+    assert bag.import_errors == {}
+    (dag,) = bag.dags.values()
+    return dag
+
+
+def test_three_lines_make_a_dag_of_a_class(tmp_path: Path) -> None:
+    dag = dag_in(tmp_path, FLOW.format(target="self.end", store=str(tmp_path / "store")))
+    assert dag.dag_id == "small"
+    assert dag.tags == {"small"}
+    assert set(dag.task_dict) == {"start", "end"}
+    assert dag.params.dump() == {"alpha": 0.5}
+    assert dag.doc_md == "A small flow."
+    assert dag.fileloc == str(tmp_path / "flow.py")
+
+
+def test_a_run_of_it_runs_from_a_code_package_made_when_it_starts(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    dag = dag_in(tmp_path, FLOW.format(target="self.end", store=str(store)))
+    run = run_dag(dag, {"alpha": 2})
+    ledger = Ledger(open_store(str(store)))
+    record = ledger.run("SmallFlow", airflow_run_id(run.dag_id, run.run_id))
+    assert record.parameters == {"alpha": 2}
+    assert len(record.code) == 64
+    assert ledger.code(record.code)
+
+
+def test_every_error_of_the_flow_is_in_the_import_error(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(FLOW.format(target="self.nowhere", store=str(tmp_path)))
+    (error,) = DagBag(dag_folder=str(tmp_path / "flow.py")).import_errors.values()
+    assert "T306" in error
+    assert "nowhere" in error
+
+
+def test_without_a_store_the_file_says_how_to_name_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT", raising=False)
+    (tmp_path / "flow.py").write_text(FLOW.format(target="self.end", store=None))
+    (error,) = DagBag(dag_folder=str(tmp_path / "flow.py")).import_errors.values()
+    assert "No artifact store is configured for SmallFlow" in error
