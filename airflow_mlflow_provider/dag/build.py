@@ -8,6 +8,7 @@ gathers where the split itself runs once per index path.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, task_group
@@ -15,6 +16,7 @@ from airflow.sdk import DAG, task_group
 from airflow_mlflow_provider.dag.arguments import step_arguments
 from airflow_mlflow_provider.dag.parameters import airflow_params
 from airflow_mlflow_provider.dag.schedule import schedule, start_date
+from airflow_mlflow_provider.dag.sealing import seal_failed_run
 from airflow_mlflow_provider.dag.sensors import sensors
 from airflow_mlflow_provider.operators.planning import PlanningOperator
 from airflow_mlflow_provider.operators.step import FlowStepOperator
@@ -60,6 +62,7 @@ def _dag_arguments(manifest: FlowManifest) -> dict[str, Any]:
         "tags": sorted({tag[:_TAG_LENGTH] for tag in (*manifest.tags, *_project_tags(manifest))}),
         "max_active_tasks": limits.max_workers,
         "is_paused_upon_creation": manifest.paused_upon_creation,
+        "on_failure_callback": partial(seal_failed_run, manifest),
     }
     if limits.workflow_timeout is not None:
         arguments["dagrun_timeout"] = timedelta(seconds=limits.workflow_timeout)
