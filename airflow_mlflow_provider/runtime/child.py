@@ -41,6 +41,22 @@ def task_main(context: FlowContext, control: socket.socket) -> int:
     return EXIT_FAILED if result.outcome == "failed" else 0
 
 
+def preload(store: str) -> None:
+    """Import what all tasks need, in the process that they are forked from, and use none of it.
+
+    Args:
+        store: URL of the artifact store.
+    """
+    import blake3  # noqa: F401 - hashes records and artifacts
+
+    import airflow_mlflow_provider.runtime.task  # noqa: F401
+    from airflow_mlflow_provider.store.location import REMOTE_SCHEMES, open_store
+
+    open_store(store)
+    if store.partition("://")[0] in REMOTE_SCHEMES:
+        import airflow_mlflow_provider.store._object  # noqa: F401
+
+
 def forget_inherited_randomness() -> None:
     """Give this process a NumPy generator of its own, unless the flow's file seeded it.
 

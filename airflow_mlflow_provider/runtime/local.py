@@ -20,7 +20,7 @@ from airflow_mlflow_provider.plan.identity import local_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
-from airflow_mlflow_provider.runtime.child import task_main
+from airflow_mlflow_provider.runtime.child import preload, task_main
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import CodePackage
@@ -119,7 +119,7 @@ def run_flow(
     Raises:
         MetaflowException: The run could not be started.
     """
-    zygote = Zygote(lambda control: task_main(context, control))
+    zygote = Zygote(lambda control: task_main(context, control), lambda: preload(context.manifest.store))
     try:
         return _LocalRunner(context.manifest, options, observer, zygote).run(parameters, package)
     finally:

@@ -13,6 +13,7 @@ supervisor is gone the zygote kills its children and ends, so that nothing outli
 from __future__ import annotations
 
 import array
+import gc
 import os
 import signal
 import socket
@@ -100,6 +101,8 @@ def _serve_and_exit(
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if prepare is not None:
             prepare()
+        # What is alive now lives as long as the process: a collector that walked it in a task would copy its pages.
+        gc.freeze()
         code = _Server(channel, child_main).run()
     finally:
         os._exit(code)
