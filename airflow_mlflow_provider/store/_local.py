@@ -19,7 +19,6 @@ import builtins
 import contextlib
 import errno
 import fcntl
-import hashlib
 import itertools
 import os
 import stat
@@ -244,6 +243,8 @@ class LocalStore(Store):
     @contextlib.contextmanager
     def _exclusively(self, key: str) -> Iterator[None]:
         """Hold the lock under which objects of one name are replaced; the system lets go of it if this process dies."""
+        import hashlib
+
         name = hashlib.blake2b(key.encode(), digest_size=1).hexdigest()
         os.makedirs(f"{self._writing}/locks", exist_ok=True)
         descriptor = os.open(f"{self._writing}/locks/{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -335,4 +336,6 @@ def _read(descriptor: int, start: int, end: int) -> bytes:
 
 
 def _version(data: bytes) -> str:
+    import hashlib
+
     return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlflow_provider.exception import MetaflowException, UnpicklableArtifactException
@@ -19,12 +18,13 @@ from airflow_mlflow_provider.store.blobs import blob_key, put_content
 from airflow_mlflow_provider.store.elements import join_elements
 from airflow_mlflow_provider.store.hashing import digest_of
 from airflow_mlflow_provider.store.loading import ArtifactReader
-from airflow_mlflow_provider.store.offender import find_offender, type_name
 from airflow_mlflow_provider.store.pickling import ALIGNMENT
 from airflow_mlflow_provider.store.preview import preview_of
 from airflow_mlflow_provider.store.records import ArtifactEntry, SplitValues
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from typing_extensions import Buffer
 
 __all__ = ["ArtifactReader", "ArtifactWriter"]
@@ -81,7 +81,7 @@ class ArtifactWriter:
         known = self._known.get((digest, encoded.codec))
         if known is None:
             entry = ArtifactEntry(
-                digest, encoded.size, encoded.codec, type_name(value), preview=preview_of(value)
+                digest, encoded.size, encoded.codec, codecs.type_name(value), preview=preview_of(value)
             )
             known = self._known[digest, encoded.codec] = self._place(entry, encoded.parts)
         return known
@@ -160,6 +160,8 @@ class ArtifactWriter:
             write(*arguments)
             return
         if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._threads = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="artifact-upload")
         self._uploads.append(self._threads.submit(write, *arguments))
 
@@ -175,6 +177,8 @@ def _encode(name: str, value: Any, encode: Any = codecs.encode) -> codecs.Encode
 
 
 def _unpicklable(name: str, value: Any, error: Exception) -> UnpicklableArtifactException:
+    from airflow_mlflow_provider.store.offender import find_offender
+
     offender = find_offender(name, value)
     what = f"{offender.path} ({offender.type})"
     if any(_is_of_flow(member) for member in offender.chain):

@@ -11,7 +11,6 @@ another name   the ``TYPE`` of an installed :class:`~airflow_mlflow_provider.ser
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -109,6 +108,14 @@ def decode(codec: str, data: memoryview) -> Any:
     return read(data) if read is not None else _decode_with(codec, data)
 
 
+def type_name(value: Any) -> str:
+    """Qualified name of a value's type; that of a builtin without its module."""
+    kind = type(value)
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _encode_arrow(value: Any, kind: str) -> Encoded:
     import pyarrow as pa
 
@@ -151,6 +158,8 @@ def _encode_with(serializer: type[ArtifactSerializer], value: Any) -> Encoded:
             f"The serializer '{serializer.TYPE}' gave a text where byte strings were asked for.",
             fix="Make its serialize() return buffers and metadata for SerializationFormat.STORAGE.",
         )
+    import json
+
     blobs, metadata = result
     # Metaflow's serializers wrap a byte string in an object with a `value`.
     views = [memoryview(getattr(blob, "value", blob)).cast("B") for blob in blobs]
@@ -167,15 +176,19 @@ def _encode_with(serializer: type[ArtifactSerializer], value: Any) -> Encoded:
 
 
 def _decode_with(codec: str, data: memoryview) -> Any:
+    import json
+
     from airflow_mlflow_provider.serializers import SerializationMetadata
     from airflow_mlflow_provider.store._installed import serializers
 
+    serializer = next((serializer for serializer in serializers() if codec == serializer.TYPE), None)
+    if serializer is None:
+        raise UnknownCodec(codec)
     head, buffers = pickling.unframe(data)
     metadata = SerializationMetadata(**json.loads(bytes(head)))
-    for serializer in serializers():
-        if codec == serializer.TYPE and serializer.can_deserialize(metadata):
-            return serializer.deserialize(buffers, metadata)
-    raise UnknownCodec(codec)
+    if not serializer.can_deserialize(metadata):
+        raise UnknownCodec(codec)
+    return serializer.deserialize(buffers, metadata)
 
 
 _READERS: Mapping[str, Callable[[memoryview], Any]] = {

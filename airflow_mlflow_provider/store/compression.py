@@ -7,9 +7,9 @@ into place.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from airflow_mlflow_provider.store.hashing import processors
@@ -80,7 +80,8 @@ def decompress(data: memoryview, size: int) -> memoryview:
     import zstandard
 
     lengths = _lengths(data)
-    target = memoryview(bytearray(size))
+    # A fresh mapping is zero already, page by page as it is written to; a bytearray would be cleared first.
+    target = memoryview(mmap.mmap(-1, size) if size >= _CHUNK_BYTES else bytearray(size))
     position = _SKIPPABLE.size + 4 * len(lengths)
     jobs: list[tuple[memoryview, memoryview]] = []
     for number, length in enumerate(lengths):
@@ -117,6 +118,8 @@ def _lengths(data: memoryview) -> tuple[int, ...]:
 def _map(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     if len(items) < 2:
         return [function(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(processors()) as threads:
         return list(threads.map(function, items))
 

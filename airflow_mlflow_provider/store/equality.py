@@ -23,7 +23,7 @@ from typing import Any
 _EXACT = frozenset(
     {bool, int, str, bytes, bytearray, range, slice, type(None)}
     | {datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone}
-    | {decimal.Decimal, fractions.Fraction, uuid.UUID}
+    | {fractions.Fraction, uuid.UUID}
     | {pathlib.PurePosixPath, pathlib.PosixPath, pathlib.PureWindowsPath}
 )
 _Seen = set[tuple[int, int]]
@@ -45,9 +45,9 @@ def _same(a: Any, b: Any, seen: _Seen) -> bool:
     if kind is not type(b):
         return False
     if kind in _EXACT:
-        return bool(a == b) or (kind is decimal.Decimal and a.is_nan() and b.is_nan())
-    if kind in _FLOATS:
-        return _FLOATS[kind](a, b)
+        return bool(a == b)
+    if kind in _NUMBERS:
+        return _NUMBERS[kind](a, b)
     if isinstance(a, enum.Enum):
         return False
     # Values may contain themselves; a pair that is being compared already is taken for the same.
@@ -91,6 +91,11 @@ def _same_complex(a: complex, b: complex) -> bool:
     return _same_float(a.real, b.real) and _same_float(a.imag, b.imag)
 
 
+def _same_decimal(a: decimal.Decimal, b: decimal.Decimal) -> bool:
+    # A signalling NaN raises when it is compared.
+    return a.is_nan() and b.is_nan() if a.is_nan() or b.is_nan() else a == b
+
+
 def _same_items(a: Any, b: Any, seen: _Seen) -> bool:
     return len(a) == len(b) and all(_same(one, other, seen) for one, other in zip(a, b, strict=True))
 
@@ -130,6 +135,8 @@ def _typed(member: Any) -> Any:
     kind = type(member)
     if kind in _EXACT or isinstance(member, (enum.Enum, type)):
         return kind, member
+    if kind is decimal.Decimal:
+        return kind, "nan" if member.is_nan() else member
     if kind is float:
         return kind, member if member == member else "nan"  # noqa: PLR0124 - NaN
     if kind in {tuple, frozenset}:
@@ -158,7 +165,11 @@ def _same_series(a: Any, b: Any, seen: _Seen) -> bool:
     return _same(a.name, b.name, seen) and bool(a.index.equals(b.index)) and bool(a.equals(b))
 
 
-_FLOATS: Mapping[type, Callable[[Any, Any], bool]] = {float: _same_float, complex: _same_complex}
+_NUMBERS: Mapping[type, Callable[[Any, Any], bool]] = {
+    float: _same_float,
+    complex: _same_complex,
+    decimal.Decimal: _same_decimal,
+}
 _CONTAINERS: Mapping[type, Callable[[Any, Any, _Seen], bool]] = {
     list: _same_items,
     tuple: _same_items,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +84,8 @@ class ArtifactReader:
         blobs = sum(entry.pack is None for entry in entries.values())
         if not self._store.remote or blobs < 2:
             return {name: self.load(name, entry) for name, entry in entries.items()}
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(min(blobs, _DOWNLOADS)) as threads:
             values = threads.map(self.load, entries.keys(), entries.values())
             return dict(zip(entries, values, strict=True))

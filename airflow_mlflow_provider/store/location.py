@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
 
 from airflow_mlflow_provider.exception import StoreURLError
 from airflow_mlflow_provider.store.abc import Store
@@ -48,6 +47,8 @@ def _local(path: str) -> Store:
 
 
 def _file_path(url: str) -> str:
+    from urllib.parse import unquote, urlsplit
+
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise _unusable(url, "a file URL needs three slashes and an absolute path")
@@ -63,6 +64,8 @@ def _memory(url: str, name: str) -> Store:
 
 
 def _remote(url: str, cache: Path | Literal["default"] | None) -> Store:
+    from urllib.parse import urlsplit
+
     from airflow_mlflow_provider.store._cache import CachedStore, default_folder
     from airflow_mlflow_provider.store._remote import RemoteStore
 

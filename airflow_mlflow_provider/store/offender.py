@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from airflow_mlflow_provider.store.codecs import type_name
 from airflow_mlflow_provider.store.pickling import dump
 
 _SEARCH_SECONDS = 2.0
@@ -46,14 +47,6 @@ def find_offender(name: str, value: Any) -> Offender:
         else:
             break
     return Offender(path, type_name(chain[-1]), tuple(chain))
-
-
-def type_name(value: Any) -> str:
-    """Qualified name of a value's type; that of a builtin without its module."""
-    kind = type(value)
-    if kind.__module__ == "builtins":
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _can_pickle(value: Any) -> bool:

@@ -14,14 +14,17 @@ Lambdas, closures and classes made inside functions are pickled by value, by clo
 plain pickler gives up, for it is slower by an order of magnitude.
 
 **Equal digests.** A value that is loaded and saved again has the same bytes, so that what a step only read is
-recognised. Two exceptions give needless copies, nothing worse: sets of strings, whose order differs between processes
-unless ``PYTHONHASHSEED`` is set, and values that share a string or tuple by identity where an equal one does not.
+recognised. Some exceptions give needless copies, nothing worse: sets of strings, whose order differs between processes
+unless ``PYTHONHASHSEED`` is set, and functions pickled by value, and values that share a string or tuple by
+identity where an equal one does not.
 """
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import struct
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +114,25 @@ def _dump(pickler: type[pickle.Pickler], value: Any) -> tuple[list[Buffer], list
         beside.append(view)
         return False
 
-    pickler(target, PROTOCOL, buffer_callback=place).dump(value)
+    writing = pickler(target, PROTOCOL, buffer_callback=place)
+    _lay_out_arrays(writing)
+    writing.dump(value)
     return target.parts, beside
+
+
+def _lay_out_arrays(pickler: pickle.Pickler) -> None:
+    """Let a pickler store arrays with gaps as if they had none: NumPy would put a copy into the pickle."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        known = getattr(pickler, "dispatch_table", copyreg.dispatch_table)
+        pickler.dispatch_table = {**known, numpy.ndarray: _reduce_array}
+
+
+def _reduce_array(array: Any) -> Any:
+    flags = array.flags
+    if not (flags.c_contiguous or flags.f_contiguous):
+        array = array.copy("C")
+    return array.__reduce_ex__(PROTOCOL)
 
 
 def _frame(parts: list[Buffer], size: int, buffers: Sequence[memoryview]) -> tuple[list[Buffer], int]:
