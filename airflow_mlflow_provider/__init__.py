@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.flow.current import current
+    from airflow_mlflow_provider.flow.decorators import (
+        catch,
+        environment,
+        kubernetes,
+        project,
+        resources,
+        retry,
+        schedule,
+        timeout,
+    )
     from airflow_mlflow_provider.flow.parameters import JSONType, JSONTypeClass, Parameter
     from airflow_mlflow_provider.flow.spec import FlowSpec
     from airflow_mlflow_provider.flow.step import step
@@ -21,11 +31,37 @@ _HOMES = {
     "flow.spec": ("FlowSpec",),
     "flow.step": ("step",),
     "flow.current": ("current",),
+    "flow.decorators": (
+        "catch",
+        "environment",
+        "kubernetes",
+        "project",
+        "resources",
+        "retry",
+        "schedule",
+        "timeout",
+    ),
     "flow.parameters": ("JSONType", "JSONTypeClass", "Parameter"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["FlowSpec", "JSONType", "JSONTypeClass", "Parameter", "__version__", "current", "step"]
+__all__ = [
+    "FlowSpec",
+    "JSONType",
+    "JSONTypeClass",
+    "Parameter",
+    "__version__",
+    "catch",
+    "current",
+    "environment",
+    "kubernetes",
+    "project",
+    "resources",
+    "retry",
+    "schedule",
+    "step",
+    "timeout",
+]
 
 
 def __getattr__(name: str) -> Any:
