@@ -49,7 +49,7 @@ def preload(store: str) -> None:
     """
     import blake3  # noqa: F401 - hashes records and artifacts
 
-    import airflow_mlflow_provider.runtime.task  # noqa: F401
+    import airflow_mlflow_provider.runtime.task
     from airflow_mlflow_provider.store.location import REMOTE_SCHEMES, open_store
 
     open_store(store)
