@@ -154,10 +154,16 @@ def declaration_of(config: Config) -> ConfigDeclaration:
 
 def flow_configs(flow_class: type) -> list[Config]:
     """The configs of a flow, those of base classes first, each class's in the order written."""
+    found: list[Config] | None = flow_class.__dict__.get("_authored_configs")
+    if found is not None:
+        return list(found)
     members: dict[str, Any] = {}
     for cls in reversed(flow_class.__mro__):
         members.update(vars(cls))
-    return [member for member in members.values() if isinstance(member, Config)]
+    found = [member for member in members.values() if isinstance(member, Config)]
+    # Kept, because the runtime puts the values of a run in the place of the declarations.
+    flow_class._authored_configs = found  # type: ignore[attr-defined]
+    return list(found)
 
 
 def bind_configs(flow_class: type, values: Mapping[str, Any]) -> dict[str, Any]:

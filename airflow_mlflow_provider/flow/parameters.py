@@ -17,6 +17,7 @@ from airflow_mlflow_provider.exception import (
     ParameterFieldTypeMismatch,
 )
 from airflow_mlflow_provider.flow.config_expression import evaluate, has_expression
+from airflow_mlflow_provider.flow.config_value import ConfigValue
 from airflow_mlflow_provider.flow.location import SourceLocation, caller_location
 from airflow_mlflow_provider.flow.parameter_types import (
     JSONType,
@@ -273,7 +274,8 @@ class Parameter:
 
     def _call_default(self, function: Callable[[ParameterContext], Any], context: ParameterContext) -> Any:
         try:
-            return function(context._replace(parameter_name=self.name))
+            configs = ConfigValue(context.configs)
+            return function(context._replace(parameter_name=self.name, configs=configs))
         except MetaflowException:
             raise
         except Exception as error:
@@ -328,13 +330,20 @@ def flow_parameters(flow_class: type) -> list[Parameter]:
     A class that redefines an attribute of a base class wins. Once the mutators of the flow have run, what they have added
     and removed counts.
     """
-    effective: dict[str, Parameter] | None = flow_class.__dict__.get("_effective_parameters")
-    return list((authored_parameters(flow_class) if effective is None else effective).values())
+    effective = flow_class.__dict__.get("_effective")
+    parameters = authored_parameters(flow_class) if effective is None else effective.parameters
+    return list(parameters.values())
 
 
 def authored_parameters(flow_class: type) -> dict[str, Parameter]:
     """The parameters as written, by attribute."""
+    found: dict[str, Parameter] | None = flow_class.__dict__.get("_authored_parameters")
+    if found is not None:
+        return dict(found)
     members: dict[str, Any] = {}
     for cls in reversed(flow_class.__mro__):
         members.update(vars(cls))
-    return {name: member for name, member in members.items() if isinstance(member, Parameter)}
+    found = {name: member for name, member in members.items() if isinstance(member, Parameter)}
+    # Kept, because the runtime puts the values of a run in the place of the declarations.
+    flow_class._authored_parameters = found  # type: ignore[attr-defined]
+    return dict(found)

@@ -244,15 +244,15 @@ class FlowDecorator(Decorator):
     """A decorator of flow classes.
 
     Attributes:
-        owner: Name of the class that it stands on.
+        flow_class: The class that it stands on; ``None`` when a mutator has added it.
     """
 
-    owner: str = ""
+    flow_class: type | None = None
 
     def with_configs(self, configs: Mapping[str, Any]) -> Self:
         """The same decorator with the values of configs in the place of expressions over them."""
         resolved = super().with_configs(configs)
-        resolved.owner = self.owner
+        resolved.flow_class = self.flow_class
         return resolved
 
     def lint(self, graph: FlowGraph) -> Iterator[LintIssue]:
@@ -307,7 +307,7 @@ def decorate_flow(decorator_class: type[FlowDecorator], target: Any, given: Mapp
                 where={"decorator": name},
             )
         decorator = decorator_class(given, location=location)
-        decorator.owner = flow_class.__name__
+        decorator.flow_class = flow_class
         flow_class._flow_decorators.insert(0, decorator)
         return flow_class
 

@@ -34,7 +34,7 @@ class EnvironmentDecorator(StepDecorator):
 
     def task_finished(self, task: DecoratedTask) -> None:
         """Put the environment back."""
-        restore_variables(self._before)
+        restore_variables(vars(self).pop("_before", {}))
 
 
 def replace_variables(variables: Mapping[str, str]) -> dict[str, str | None]:

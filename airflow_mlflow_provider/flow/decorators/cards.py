@@ -1,0 +1,87 @@
+"""``@card``: a report that is stored with each attempt of a step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, overload
+
+from airflow_mlflow_provider.flow.decorators.attributes import Fields, anything, flag, mapping, number, text
+from airflow_mlflow_provider.flow.decorators.base import Problem, StepDecorator, StepFunction, decorate_step
+from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
+
+_ID = re.compile(r"[a-zA-Z0-9_]+")
+BUILT_IN_TYPES = ("default", "blank", "error", "taskspec_card")
+
+
+class CardDecorator(StepDecorator):
+    """Store a card with each attempt of a step; see :func:`card`. The card room renders it."""
+
+    name = "card"
+    allow_multiple = True
+    fields: ClassVar[Fields] = {
+        "type": text("default"),
+        "options": mapping({}),
+        "scope": text("task"),
+        "rank": text(None, choices=("high", "medium", "low")),
+        "timeout": number(45, minimum=0),
+        "id": anything(None, "a string"),
+        "save_errors": flag(True),
+        "customize": flag(False),
+        "refresh_interval": number(5, minimum=0),
+    }
+
+    def check(self) -> Iterator[Problem]:
+        """Warn of ids that cannot be used."""
+        written = self.attributes["id"]
+        if written is not None and not (isinstance(written, str) and _ID.fullmatch(written)):
+            yield Problem(
+                "D008",
+                f"@card: the id {written!r} has other characters than letters, digits and `_`; "
+                f"current.card[{written!r}] will not find the card.",
+                "Give it an id of letters, digits and `_`.",
+                "W",
+            )
+
+    def check_step(self, node: StepNode, graph: FlowGraph) -> Iterator[Problem]:
+        """Warn of an id that an earlier card of the step has."""
+        own = self.attributes["id"]
+        ids = [spec.attributes.get("id") for spec in node.decorators if spec.name == self.name]
+        if own is not None and ids.count(own) > 1:
+            yield Problem(
+                "D008",
+                f"The step '{node.name}' has {ids.count(own)} cards with the id {own!r}.",
+                "Give each card of a step an id of its own.",
+                "W",
+            )
+
+
+@overload
+def card(function: StepFunction, /) -> StepFunction: ...
+@overload
+def card(
+    *,
+    type: str = "default",
+    options: Mapping[str, Any] = ...,
+    scope: str = "task",
+    rank: Literal["high", "medium", "low"] | None = None,
+    timeout: float | None = 45,
+    id: str | None = None,
+    save_errors: bool = True,
+    customize: bool = False,
+    refresh_interval: float = 5,
+) -> Callable[[StepFunction], StepFunction]: ...
+def card(function: Any = None, /, **attributes: Any) -> Any:
+    """Step decorator: store a card, a report in HTML, with each attempt of the step. May stand several times.
+
+    Args:
+        function: The step, for ``@card`` without parentheses.
+        attributes: ``type`` of the card; ``options``, keywords of its class, JSON values; ``rank`` orders lists; ``timeout``
+            in seconds for rendering, 0 or ``None`` for none; ``id``, its name in ``current.card["id"]``; ``save_errors`` stores an error
+            card when rendering fails; ``customize`` makes it the card that ``current.card.append`` fills; ``refresh_interval`` in
+            seconds between updates while the step runs.
+
+    Raises:
+        BadStepDecoratorException: It does not stand above ``@step``.
+    """
+    return decorate_step(CardDecorator, function, attributes)
