@@ -194,7 +194,7 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def stranded(self) -> tuple[str, ...]:
-        """Reachable steps from which the end is not, although every transition below them is sound."""
+        """Where paths stop short of the end, although every transition on them is sound."""
         if self.end is None:
             return ()
         callers: dict[str, list[str]] = {}
@@ -202,7 +202,8 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
             for target in edge.targets:
                 callers.setdefault(target, []).append(name)
         explained = _closure((*self.dangling, *(step.name for step in self.marked("end")), self.end), callers)
-        return tuple(name for name in self.matching.stacks if name not in explained)
+        lost = [name for name in self.matching.stacks if name not in explained]
+        return tuple(name for name in lost if not set(self.edges[name].targets) & set(lost) - {name})
 
     def path_to(self, name: str) -> tuple[str, ...]:
         """A shortest path from the start to a reachable step, both included."""

@@ -13,8 +13,6 @@ import msgspec
 from airflow_mlflow_provider.flow.source_file import FunctionNode, SourceFile, source_of
 from airflow_mlflow_provider.flow.written_call import WrittenCall, calls_in
 
-_GANG_DECORATORS = ("parallel", "pytorch_parallel")
-
 
 class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One step as written.
@@ -62,8 +60,8 @@ class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
     def competing(self) -> tuple[WrittenCall, ...]:
         """Calls that say something else than :attr:`tail`; all calls if there is none."""
         tail = self.tail
-        if tail is None:
-            return self.calls
+        if tail is None or len(self.calls) == 1:
+            return () if tail else self.calls
         meant = ast.dump(tail.node)
         return tuple(call for call in self.calls if call is not tail and ast.dump(call.node) != meant)
 
@@ -80,7 +78,7 @@ class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
     @property
     def is_parallel(self) -> bool:
         """Whether the step carries ``@parallel`` or a decorator that stands for it."""
-        return any(decorator.name in _GANG_DECORATORS for decorator in self.decorators)
+        return any(getattr(decorator, "IS_PARALLEL", False) for decorator in self.decorators)
 
     def marked(self, what: str) -> bool:
         """Whether the step was marked as ``"start"`` or ``"end"``."""

@@ -48,7 +48,9 @@ class Availability:
     @cached_property
     def fixed(self) -> frozenset[str]:
         """Names that every step finds: members of the class, and what its ``__init__`` sets."""
-        added = getattr(self.reading.flow_class, "_effective_parameters", None) or ()
+        from airflow_mlflow_provider.flow.parameters import flow_parameters
+
+        added = (parameter.attribute for parameter in flow_parameters(self.reading.flow_class))
         return frozenset((*self.reading.members, *self.reading.library_members, *added, *self._set_by_init()))
 
     def _set_by_init(self) -> set[str]:

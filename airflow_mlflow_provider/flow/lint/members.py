@@ -88,32 +88,17 @@ def definitions(reading: FlowReading) -> dict[str, list[Definition]]:
 def _in_class(reading: FlowReading, cls: type) -> Iterator[Definition]:
     own = {} if is_library(cls) else dict(vars(cls))
     source = source_of_class(reading, cls) if own else None
-    written: set[str] = set()
     if source is not None:
         statements = list(_named_statements(source[1].body))
         last = dict(statements)
         for name, statement in statements:
             if name not in own:
                 continue
-            written.add(name)
             wins = last[name] is statement
             kind = kind_of(name, own[name]) if wins else _written_kind(name, statement)
             yield Definition(
                 name, kind, cls, source[0], statement.lineno, statement.col_offset + 1, statement
             )
-    for name, value in own.items():
-        if name not in written and (is_parameter(value) or is_config(value)):
-            location = declared(value).location
-            yield Definition(name, kind_of(name, value), cls, location.file, location.line)
-
-
-def declared(value: Any) -> Any:
-    """What holds ``name`` and ``location`` of a parameter or config; attributes of a config are its keys."""
-    if not is_config(value):
-        return value
-    from airflow_mlflow_provider.flow.config import declaration_of
-
-    return declaration_of(value)
 
 
 def _named_statements(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:

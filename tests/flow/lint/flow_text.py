@@ -19,11 +19,11 @@ from airflow_mlflow_provider.exception import LintIssue
 
 HEADER = """\
 from airflow_mlflow_provider.flow.config import Config
-from airflow_mlflow_provider.flow.decorators import catch, retry
+from airflow_mlflow_provider.flow.decorators import card, catch, parallel, retry
 from airflow_mlflow_provider.flow.parameters import Parameter
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.flow.step import step
-from tests.flow.lint.written_flow_names import fill, load_data, parallel
+from tests.flow.lint.written_flow_names import fill, load_data
 
 """
 _EXPECTED = re.compile(r"#!\s*([EW]:)?([A-Z]\d{3})((?:\s+[^#]+)?)")

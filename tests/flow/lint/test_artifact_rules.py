@@ -279,6 +279,21 @@ FAULTY = {
         def end(self):
             pass
         """,
+    "fields that cannot be used": """
+        one = Parameter("one", help=load_data)  #! M803 one help
+        two = Parameter("two", default=3, separator=",")  #! M803 two separator
+        three = Parameter("three", type=int, separator=",")  #! M803 three separator
+        cfg = Config("cfg", default="a.json", default_value={})  #! M803 cfg default default_value
+        four = Parameter("four", type=complex)  #! W:M803 four complex
+
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """,
     "definitions that redefine others": """
         alpha = 1
         alpha = Parameter("alpha", default=1)  #! N103 alpha 9 10 wins
@@ -616,6 +631,21 @@ SOUND = {
         runs = Parameter("runs", default=1)
         cfg = Config("cfg", default_value={})
         upper = Config("CFG", default_value={})
+
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """,
+    "fields that may be functions or configs": """
+        cfg = Config("cfg", default_value=load_data, parser=load_data)
+        one = Parameter("one", default=load_data, type=int)
+        two = Parameter("two", default="a,b", separator=",", help=cfg.text)
+        three = Parameter("three", separator=",", type=str, required=cfg.needed)
+        four = Parameter("four", type=cfg.kind, default=1)
 
         @step
         def start(self):

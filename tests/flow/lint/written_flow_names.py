@@ -1,21 +1,8 @@
-"""What the flows of these tests import: ``@parallel`` with nothing but its name, and plain functions."""
+"""Plain functions that the flows of these tests import."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from airflow_mlflow_provider.flow.decorators.base import StepDecorator, decorate_step
-
-
-class ParallelDecorator(StepDecorator):
-    """The decorator of gangs."""
-
-    name = "parallel"
-
-
-def parallel(function: Any) -> Any:
-    """Mark a step as one that runs as a gang."""
-    return decorate_step(ParallelDecorator, function, {})
 
 
 def load_data() -> list[int]:
