@@ -38,10 +38,15 @@ def deploy(name: str, store: Path, **changes: Any) -> FlowManifest:
 class Finished:
     """A finished run, read back from the store."""
 
-    def __init__(self, manifest: FlowManifest, run: DagTestRun) -> None:
+    def __init__(self, manifest: FlowManifest, run: str) -> None:
         self.ledger = Ledger(open_store(manifest.store))
         self.flow = manifest.flow_name
-        self.run = airflow_run_id(run.dag_id, run.run_id)
+        self.run = run
+
+    @classmethod
+    def of(cls, manifest: FlowManifest, run: DagTestRun) -> Finished:
+        """What the store holds of a run of `dag.test()`."""
+        return cls(manifest, airflow_run_id(run.dag_id, run.run_id))
 
     def artifact(self, step: str, name: str, task: str = "0") -> Any:
         """An artifact of the newest attempt of a task."""
@@ -64,6 +69,10 @@ class Finished:
         """The verdict on the run."""
         end = self.ledger.run_end(self.flow, self.run)
         return None if end is None else end.status
+
+    def attempts(self, step: str, task: str) -> list[int]:
+        """Numbers of the attempts of a task that have begun."""
+        return self.ledger.attempts(self.flow, self.run, step, task)
 
     def tasks(self, step: str) -> list[str]:
         """Ids of the tasks of a step."""
