@@ -107,7 +107,7 @@ def _node(reading: FlowReading, name: str, in_funcs: tuple[str, ...]) -> StepNod
         matching_split=matching.split_of.get(name),
         matching_join=matching.join_of.get(name),
         branches={source: branches[source] for source in in_funcs if source in branches},
-        decorators=tuple(decorator.spec() for decorator in step.decorators),
+        decorators=tuple(decorator.spec() for decorator in (*step.decorators, *step.user_decorators)),
         node_info=json_value(getattr(step.function, "step_node_info", {})),
     )
 

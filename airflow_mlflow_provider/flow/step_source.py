@@ -23,6 +23,8 @@ class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
         owner: The class whose body defines it.
         file: The file it stands in.
         node: Its definition.
+        decorators: Its built-in decorators, in source order; those that mutators and ``--with`` added included.
+        user_decorators: Its step decorators of the user's own.
     """
 
     name: str
@@ -30,6 +32,8 @@ class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
     owner: type
     file: SourceFile
     node: FunctionNode
+    decorators: tuple[Any, ...] = ()
+    user_decorators: tuple[Any, ...] = ()
 
     @property
     def arguments(self) -> list[ast.arg]:
@@ -71,11 +75,6 @@ class StepSource(msgspec.Struct, frozen=True, eq=False, dict=True):
         return self.node.lineno
 
     @property
-    def decorators(self) -> list[Any]:
-        """Step decorators, in the order in which they apply."""
-        return list(getattr(self.function, "decorators", ()))
-
-    @property
     def is_parallel(self) -> bool:
         """Whether the step carries ``@parallel`` or a decorator that stands for it."""
         return any(getattr(decorator, "IS_PARALLEL", False) for decorator in self.decorators)
@@ -98,9 +97,19 @@ def steps_of(flow_class: type) -> dict[str, StepSource]:
     Raises:
         MetaflowException: The source of a step is not available.
     """
-    return {
-        name: StepSource(name, value, owner, *source_of(value)) for name, value, owner in _defined(flow_class)
-    }
+    from airflow_mlflow_provider.flow.effective import effective_flow
+
+    effective = effective_flow(flow_class)
+    found: dict[str, StepSource] = {}
+    for name, function, owner in _defined(flow_class):
+        marks = _marks(function)
+        above = (marks.get("decorators", ()), marks.get("user_decorators", ()))
+        if effective is not None:
+            above = (effective.steps[name].decorators, effective.steps[name].user_decorators)
+        found[name] = StepSource(
+            name, function, owner, *source_of(function), tuple(above[0]), tuple(above[1])
+        )
+    return found
 
 
 def _defined(flow_class: type) -> Iterator[tuple[str, Any, type]]:

@@ -13,6 +13,8 @@ import pytest
 
 from airflow_mlflow_provider.exception import LintWarn, MetaflowException
 from airflow_mlflow_provider.flow.config import bind_configs
+from airflow_mlflow_provider.flow.decorators.attempts import CatchDecorator
+from airflow_mlflow_provider.flow.effective import keep, read_authored
 from airflow_mlflow_provider.flow.graph import DecoratorSpec, Transition
 from airflow_mlflow_provider.flow.source import build_graph, json_value, read_graph
 from airflow_mlflow_provider.flow.source_file import source_of
@@ -390,3 +392,30 @@ def test_fifty_steps_are_read_within_the_budget_of_a_start(tmp_path: Path) -> No
         best = min(best, time.perf_counter() - began)
     # The budget is 20 ms on an idle machine; the machines that run tests are rarely idle.
     assert best < 0.1
+
+
+def test_decorators_of_the_user_and_of_mutators_are_in_the_graph(tmp_path: Path) -> None:
+    flow = load(
+        tmp_path,
+        """
+        from airflow_mlflow_provider.flow.user_decorators import UserStepDecorator
+
+        class watched(UserStepDecorator):
+            pass
+
+        class Flow(FlowSpec):
+            @watched
+            @retry
+            @step
+            def only(self):
+                pass
+        """,
+    )
+    written = ["retry", f"{flow.__module__}.watched"]
+    assert [decorator.name for decorator in read_graph(flow)["only"].decorators] == written
+    effective = read_authored(flow, {})
+    effective.steps["only"].decorators.append(CatchDecorator({"var": "error"}, inserted_by=["Safe"]))
+    keep(effective)
+    decorators = read_graph(flow)["only"].decorators
+    assert [decorator.name for decorator in decorators] == ["retry", "catch", written[1]]
+    assert decorators[1].inserted_by == ("Safe",)

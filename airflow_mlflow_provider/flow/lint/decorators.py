@@ -1,4 +1,4 @@
-"""D: what the decorators of steps and flows say about where they stand."""
+"""D and M803: what decorators, parameters and configs say about where they stand."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from airflow_mlflow_provider.flow.reading import FlowReading
 
 
 def decorator_issues(reading: FlowReading, graph: FlowGraph) -> Iterator[LintIssue]:
-    """Findings of the decorators themselves, through their ``lint``; silenced warnings left out."""
-    for step in reading.steps.values():
-        for decorator in step.decorators:
-            for issue in decorator.lint(graph[step.name], graph):
-                if issue.severity == "E" or not step.file.ignores(issue.line, issue.rule):
-                    yield issue
-    for cls in reading.flow_class.__mro__:
-        for decorator in vars(cls).get("_flow_decorators", ()):
-            for issue in decorator.lint(graph):
-                if issue.severity == "E" or not _is_silenced(reading, issue):
-                    yield issue
+    """Findings of the decorators, parameters and configs themselves; silenced warnings left out."""
+    from airflow_mlflow_provider.flow.decorators.checks import decorator_findings, parameter_findings
+
+    for issue in (
+        *decorator_findings(reading.flow_class, graph),
+        *parameter_findings(reading.flow_class),
+    ):
+        if issue.severity == "E" or not _is_silenced(reading, issue):
+            yield issue
 
 
 def _is_silenced(reading: FlowReading, issue: LintIssue) -> bool:
-    source = reading.class_source
-    return source is not None and source[0].path == issue.file and source[0].ignores(issue.line, issue.rule)
+    files = [step.file for step in reading.steps.values()]
+    if reading.class_source is not None:
+        files.append(reading.class_source[0])
+    return any(file.path == issue.file and file.ignores(issue.line, issue.rule) for file in files)

@@ -132,7 +132,7 @@ def _function_in(value: Any) -> Any:
 def _is_changed_by_decorators(step: StepSource) -> bool:
     """Whether code of the user's runs around the step with the flow in hand."""
     foreign = any(not type(decorator).__module__.startswith(_OWN_PACKAGE) for decorator in step.decorators)
-    return foreign or bool(getattr(step.function, "user_decorators", ()))
+    return foreign or bool(step.user_decorators)
 
 
 def _caught(step: StepSource) -> set[str]:
