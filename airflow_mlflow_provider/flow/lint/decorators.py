@@ -1,4 +1,4 @@
-"""D and M803: what decorators, parameters and configs say about where they stand."""
+"""D: what the decorators of steps and flows say about where they stand."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from airflow_mlflow_provider.flow.reading import FlowReading
 
 
 def decorator_issues(reading: FlowReading, graph: FlowGraph) -> Iterator[LintIssue]:
-    """Findings of the decorators, parameters and configs themselves; silenced warnings left out."""
-    from airflow_mlflow_provider.flow.decorators.checks import decorator_findings, parameter_findings
+    """Findings of the decorators themselves, as mutators have left them; silenced warnings left out."""
+    from airflow_mlflow_provider.flow.decorators.checks import decorator_findings
 
-    for issue in (
-        *decorator_findings(reading.flow_class, graph),
-        *parameter_findings(reading.flow_class),
-    ):
+    for issue in decorator_findings(reading.flow_class, graph):
         if issue.severity == "E" or not _is_silenced(reading, issue):
             yield issue
 

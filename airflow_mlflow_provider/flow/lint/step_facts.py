@@ -15,8 +15,6 @@ from airflow_mlflow_provider.flow.reading import FlowReading
 from airflow_mlflow_provider.flow.source_file import SourceFile, source_of
 from airflow_mlflow_provider.flow.step_source import StepSource
 
-_OWN_PACKAGE = __name__.partition(".")[0] + "."
-
 
 class PlacedAccess(msgspec.Struct, frozen=True, eq=False):
     """An access, the file that it stands in, and the facts of the function around it."""
@@ -60,7 +58,8 @@ class FactReader:
     def step(self, step: StepSource) -> StepFacts:
         """Facts of a step and of everything that it may call on the flow."""
         found = self.function(step.function, step.owner)
-        found.opaque = found.opaque or _is_changed_by_decorators(step)
+        # Code of the user's runs around the step with the flow in hand.
+        found.opaque = found.opaque or bool(step.user_decorators)
         found.written |= _caught(step)
         return found
 
@@ -127,12 +126,6 @@ def _function_in(value: Any) -> Any:
     if isinstance(value, (staticmethod, classmethod, type)) or not hasattr(type(value), "__get__"):
         return None
     return None if hasattr(value, "IS_CONFIG") else value
-
-
-def _is_changed_by_decorators(step: StepSource) -> bool:
-    """Whether code of the user's runs around the step with the flow in hand."""
-    foreign = any(not type(decorator).__module__.startswith(_OWN_PACKAGE) for decorator in step.decorators)
-    return foreign or bool(step.user_decorators)
 
 
 def _caught(step: StepSource) -> set[str]:

@@ -463,18 +463,11 @@ SOUND = {
             pass
         """,
     "a step around which code of the user's runs": """
-        class Fill:
-            name = "fill"
-            attributes = {}
-            def spec(self):
-                from airflow_mlflow_provider.flow.graph import DecoratorSpec
-                return DecoratorSpec("fill")
-            def lint(self, node, graph):
-                return ()
+        from airflow_mlflow_provider.flow.user_decorators import UserStepDecorator
 
-        def filled(function):
-            function.decorators.append(Fill())
-            return function
+        class filled(UserStepDecorator):
+            def pre_step(self, step_name, flow, inputs=None):
+                flow.contents = 1
 
         class Flow(FlowSpec):
             @filled
