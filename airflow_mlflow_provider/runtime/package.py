@@ -85,6 +85,26 @@ def build_package(
     return CodePackage(digest, data, flow_file.name, tuple(sorted(files)), sum(sizes.values()))
 
 
+def open_package(ledger: Ledger, digest: str) -> bytes:
+    """The uncompressed archive of a package.
+
+    Raises:
+        CorruptedDataException: It does not have its digest.
+    """
+    import blake3
+    import zstandard
+
+    archive = zstandard.ZstdDecompressor().decompress(ledger.code(digest), max_output_size=1 << 32)
+    found = blake3.blake3(archive).hexdigest()
+    if found != digest:
+        raise CorruptedDataException(
+            f"The code package {digest} is corrupted: its digest is {found}.",
+            fix="Deploy or run the flow again, which stores its code anew.",
+            where={"code": digest},
+        )
+    return archive
+
+
 def unpack_package(ledger: Ledger, digest: str, cache: Path) -> Path:
     """The folder of an unpacked package on this machine, unpacked once and shared by all tasks.
 
@@ -99,17 +119,7 @@ def unpack_package(ledger: Ledger, digest: str, cache: Path) -> Path:
     target = cache / digest
     if target.is_dir():
         return target
-    import blake3
-    import zstandard
-
-    archive = zstandard.ZstdDecompressor().decompress(ledger.code(digest), max_output_size=1 << 32)
-    found = blake3.blake3(archive).hexdigest()
-    if found != digest:
-        raise CorruptedDataException(
-            f"The code package {digest} is corrupted: its digest is {found}.",
-            fix="Deploy or run the flow again, which stores its code anew.",
-            where={"code": digest},
-        )
+    archive = open_package(ledger, digest)
     cache.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=cache))
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

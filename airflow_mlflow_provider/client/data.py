@@ -1,0 +1,41 @@
+"""``MetaflowData``: the artifacts of a task as attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_mlflow_provider.store.artifacts import ArtifactReader
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.records import ArtifactEntry
+
+
+class MetaflowData:
+    """The artifacts of a task; each is read when it is first touched.
+
+    Args:
+        entries: Where the artifacts are.
+        ledger: The records of the store.
+        pathspec: The task, for errors.
+    """
+
+    def __init__(self, entries: Mapping[str, ArtifactEntry], ledger: Ledger, pathspec: str) -> None:
+        self._artifacts = dict(entries)
+        self._reader = ArtifactReader(ledger.store)
+        self._pathspec = pathspec
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self.__dict__.get("_artifacts", {}):
+            raise AttributeError(f"{self.__dict__.get('_pathspec', 'The task')} has no artifact '{name}'.")
+        value = self._reader.load(name, self._artifacts[name], {"task": self._pathspec})
+        self.__dict__[name] = value
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._artifacts
+
+    def __dir__(self) -> list[str]:
+        return [name for name in self._artifacts if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return f"<MetaflowData: {', '.join(dir(self))}>"

@@ -1,0 +1,64 @@
+"""Private artifacts that Metaflow stores with each task and that follow here from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_mlflow_provider.plan.graph_info import graph_info
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.store.records import DoneRecord
+
+
+@dataclass(frozen=True)
+class ForeachFrame:
+    """A frame of ``_foreach_stack``."""
+
+    step: str
+    var: str | None
+    num_splits: int
+    index: int
+    value: str
+
+
+def private_names() -> frozenset[str]:
+    """Names of the artifacts that follow from a record."""
+    return frozenset(_MAKERS)
+
+
+def private_artifact(name: str, record: DoneRecord, manifest: FlowManifest) -> Any:
+    """The private artifact of a task.
+
+    Raises:
+        KeyError: There is none of this name.
+    """
+    return _MAKERS[name](record, manifest)
+
+
+def _stack(record: DoneRecord, _: FlowManifest) -> list[ForeachFrame]:
+    return [ForeachFrame(f.step, f.var, f.num_splits, f.index, f.label) for f in record.frames]
+
+
+def _transition(record: DoneRecord, _: FlowManifest) -> tuple[list[str], str | None] | None:
+    taken = record.transition
+    return None if taken is None else (list(taken.targets), taken.foreach)
+
+
+def _exception(record: DoneRecord, _: FlowManifest) -> str | None:
+    return None if record.exception is None else f"{record.exception.type}: {record.exception.message}"
+
+
+_MAKERS: dict[str, Callable[[DoneRecord, FlowManifest], Any]] = {
+    "_foreach_stack": _stack,
+    "_foreach_var": lambda record, _: record.transition.foreach if record.transition else None,
+    "_foreach_num_splits": lambda record, _: record.transition.num_splits if record.transition else None,
+    "_foreach_values": lambda record, _: list(record.transition.labels) if record.transition else None,
+    "_iteration_stack": lambda record, _: [] if record.iteration is None else [record.iteration],
+    "_transition": _transition,
+    "_current_step": lambda record, _: record.key.step,
+    "_task_ok": lambda record, _: record.finished,
+    "_success": lambda record, _: record.outcome == "succeeded",
+    "_exception": _exception,
+    "_graph_info": lambda _, manifest: graph_info(manifest),
+}

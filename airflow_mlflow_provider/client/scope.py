@@ -1,0 +1,88 @@
+"""What the client looks at: which store, and which namespace of it."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from airflow_mlflow_provider.flow.current import current
+from airflow_mlflow_provider.flow.user import user_name
+from airflow_mlflow_provider.runtime.local import default_store
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
+
+
+class _Scope:
+    """What is active in this process; ``namespace`` is the default one unless ``chosen``."""
+
+    chosen = False
+    namespace: str | None = None
+    store: str | None = None
+
+
+_scope = _Scope()
+
+
+def namespace(ns: str | None) -> str | None:
+    """Switch to a namespace; ``None`` is the global one.
+
+    Returns:
+        The namespace that is now active.
+    """
+    _scope.chosen, _scope.namespace = True, ns
+    return get_namespace()
+
+
+def get_namespace() -> str | None:
+    """The active namespace, ``None`` for the global one."""
+    return _scope.namespace if _scope.chosen else default_namespace(switch=False)
+
+
+def default_namespace(*, switch: bool = True) -> str | None:
+    """Switch back to the default namespace: the deployment's in a deployed task, else ``user:<name>``.
+
+    Args:
+        switch: Whether to switch, rather than only to tell.
+
+    Returns:
+        The default namespace.
+    """
+    if switch:
+        _scope.chosen = False
+    deployed: str | None = current.get("namespace")
+    return deployed or f"user:{user_name()}"
+
+
+def metadata(ms: str) -> str:
+    """Read from another store.
+
+    Args:
+        ms: A store URL, a path, or ``local@<path>``.
+
+    Returns:
+        The store's URL.
+    """
+    root = ms.removeprefix("local@")
+    _scope.store = root if "://" in root else Path(root).expanduser().resolve().as_uri()
+    return _scope.store
+
+
+def get_metadata() -> str:
+    """URL of the store that is read."""
+    return _scope.store or default_store()
+
+
+def default_metadata() -> str:
+    """Switch back to the configured store.
+
+    Returns:
+        Its URL.
+    """
+    _scope.store = None
+    return get_metadata()
+
+
+@functools.lru_cache(maxsize=8)
+def ledger_of(url: str) -> Ledger:
+    """The records of a store, opened once per process."""
+    return Ledger(open_store(url))
