@@ -69,6 +69,7 @@ def _run(session: Session, values: dict[str, Any]) -> int:
         keep_going=values["keep_going"],
         fail_grace=get("fail_grace_s"),
         kill_grace=get("timeout_grace_s"),
+        heartbeat=get("heartbeat_s"),
         tags=tuple(values["tags"]),
         logs=LogPolicy(int(values["max_log_size"] * 1_000_000), get("log_flush_s")),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 _PROVIDED_BY = {
     "card": "@card",
@@ -30,6 +30,22 @@ _IDENTITY = (
 )
 
 
+class Parallel(NamedTuple):
+    """Place of a task in its gang.
+
+    Attributes:
+        main_ip: Address of node 0.
+        num_nodes: Size of the gang.
+        node_index: 0-based place of this task; node 0 is the control task.
+        control_task_id: Task id of node 0.
+    """
+
+    main_ip: str
+    num_nodes: int
+    node_index: int
+    control_task_id: str
+
+
 class Current:
     """The singleton ``current``. Attributes are set by the task runner and by decorators.
 
@@ -44,8 +60,7 @@ class Current:
             raise AttributeError(name)
         values = self.__dict__.get("_values", {})
         if name in values:
-            value = values[name]
-            return value() if isinstance(value, _Lazy) else value
+            return _made(values[name])
         if name in _IDENTITY:
             return None
         if name in _PROVIDED_BY:
@@ -83,7 +98,7 @@ class Current:
     @property
     def tags(self) -> frozenset[str]:
         """All tags of the run."""
-        return frozenset(self._values.get("tags", ()))
+        return frozenset(_made(self._values.get("tags", ())))
 
     @property
     def parameter_names(self) -> list[str]:
@@ -93,8 +108,8 @@ class Current:
     @property
     def graph(self) -> dict[str, Any]:
         """The flow's graph as a dict, in the form of ``_graph_info``."""
-        value = self._values.get("graph", {})
-        return value() if isinstance(value, _Lazy) else value
+        graph: dict[str, Any] = _made(self._values.get("graph", {}))
+        return graph
 
     def _set(self, **values: Any) -> None:
         self._values.update(values)
@@ -117,6 +132,10 @@ class _Lazy:
         if not self._made:
             self._made.append(self._function())
         return self._made[0]
+
+
+def _made(value: Any) -> Any:
+    return value() if isinstance(value, _Lazy) else value
 
 
 current = Current()

@@ -34,7 +34,6 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
         last: Whether no attempt follows a failure.
         max_num_splits: Widest foreach allowed, ``None`` for any.
         max_iterations: Longest loop allowed.
-        fallback: Run no user code; store what ``@catch`` stores for this cause of death.
         gang: ``main_ip``, ``num_nodes``, ``node_index``, ``control_task_id`` of a node of a gang.
         airflow: Where the task runs in Airflow, empty elsewhere.
     """
@@ -49,7 +48,6 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
     last: bool = True
     max_num_splits: int | None = None
     max_iterations: int = 10_000
-    fallback: str | None = None
     gang: dict[str, Any] = {}
     airflow: dict[str, Any] = {}
 

@@ -22,6 +22,8 @@ from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
 from airflow_mlflow_provider.runtime.child import preload, task_main
 from airflow_mlflow_provider.runtime.context import FlowContext
+from airflow_mlflow_provider.runtime.fallback import stand_in
+from airflow_mlflow_provider.runtime.heartbeat import Pulse
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import CodePackage
 from airflow_mlflow_provider.runtime.request import TaskResult
@@ -64,7 +66,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
         keep_going: Whether independent branches go on after a failure.
         fail_grace: Seconds that running tasks get to end once one has failed for good.
         kill_grace: Seconds beyond a step's time limit after which it is killed.
-        wait_between_attempts: Whether a retry waits as its ``@retry`` says.
+        heartbeat: Seconds between signs of life of the run.
         tags: User tags.
         logs: How logs are kept.
     """
@@ -76,7 +78,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
     keep_going: bool = False
     fail_grace: float = 5.0
     kill_grace: float = 60.0
-    wait_between_attempts: Callable[[str], bool] = lambda step: False
+    heartbeat: float = 10.0
     tags: tuple[str, ...] = ()
     logs: LogPolicy = LogPolicy()
 
@@ -142,15 +144,23 @@ class _LocalRunner:
     def run(self, parameters: Mapping[str, Any], package: Callable[[], CodePackage] | None) -> LocalRun:
         run = self._create(parameters, package)
         self._observer.run_started(run)
-        supervisor = Supervisor(self._zygote, self._ledger, self._observer, self._options.logs)
+        supervisor = Supervisor(
+            self._zygote,
+            self._ledger,
+            self._observer,
+            self._options.logs,
+            stand_in(self._ledger, self._manifest.graph),
+        )
         scheduler = self._scheduler(run, supervisor)
         start = self._manifest.graph.start
         scheduler.add([Work(start, (), 0 if self._manifest.graph[start].is_loop else None, ())])
+        pulse = Pulse(self._ledger.store, run.flow, run.run, self._options.heartbeat)
         with _Interrupts(lambda number: self._interrupted(scheduler, number)):
             try:
-                scheduler.run()
+                scheduler.run(pulse.beat)
             finally:
                 supervisor.close()
+                pulse.close()
         return self._seal(run)
 
     def _create(self, parameters: Mapping[str, Any], package: Callable[[], CodePackage] | None) -> RunRecord:
@@ -198,8 +208,7 @@ class _LocalRunner:
         options, graph = self._options, self._manifest.graph
 
         def policy(step: str) -> AttemptPolicy:
-            wait = options.wait_between_attempts(step)
-            return attempt_policy(graph[step], kill_grace=options.kill_grace, wait=wait)
+            return attempt_policy(graph[step], kill_grace=options.kill_grace)
 
         region = RegionOptions(
             flow=run.flow,

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from airflow_mlflow_provider.exception import ObjectExists, StoreException
+from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
 from airflow_mlflow_provider.runtime.assignment import Assignment, Report, receive, send
 from airflow_mlflow_provider.runtime.logs import STREAMS, Stream, StreamCapture
 from airflow_mlflow_provider.runtime.request import TaskResult
@@ -61,6 +61,9 @@ class Observer(Protocol):
         ...
 
 
+StandIn = Callable[[Assignment, str], "DoneRecord | None"]
+
+
 class LogPolicy(msgspec.Struct, frozen=True):
     """How logs are kept.
 
@@ -84,6 +87,7 @@ class _Running:
         self.pipes: dict[int, StreamCapture] = {}
         self.captures: dict[Stream, StreamCapture] = {}
         self.killed_because = ""
+        self.abandoned = False
 
 
 class Supervisor:
@@ -94,15 +98,23 @@ class Supervisor:
         ledger: Where records and logs go.
         observer: Is told of lines and starts.
         logs: How logs are kept.
+        stand_in: Gives the record of an attempt whose process died by itself, for the cause of its death, or ``None``
+            if the attempt simply failed.
     """
 
     def __init__(
-        self, launcher: Launcher, ledger: Ledger, observer: Observer, logs: LogPolicy | None = None
+        self,
+        launcher: Launcher,
+        ledger: Ledger,
+        observer: Observer,
+        logs: LogPolicy | None = None,
+        stand_in: StandIn = lambda assignment, cause: None,
     ) -> None:
         self._launcher = launcher
         self._ledger = ledger
         self._observer = observer
         self._logs = logs or LogPolicy()
+        self._stand_in = stand_in
         self._selector = selectors.DefaultSelector()
         self._selector.register(launcher.fileno(), selectors.EVENT_READ, "launcher")
         self._starting: list[_Running] = []
@@ -172,6 +184,7 @@ class Supervisor:
         for running in self._running.values():
             if only(running.assignment):
                 running.killed_because = running.killed_because or because
+                running.abandoned = True
                 _signal_group(running.pid, signal.SIGKILL)
 
     def close(self) -> None:
@@ -277,32 +290,20 @@ class Supervisor:
 
     def _result_without_report(self, running: _Running, report: Report | None, status: int) -> TaskResult:
         key = running.assignment.key
+        cause = report.store_error if report else running.killed_because or describe_status(status)
+        failure = _record_of_death(running.assignment, cause)
         try:
             record = self._ledger.done(key)
             if record is None:
-                record = self._record_of_death(running, report, status)
-                running.captures["stderr"].note(
-                    f"{key.pathspec}: {record.exception.message if record.exception else ''}"
-                )
+                running.captures["stderr"].note(f"{key.pathspec}: {cause}")
+                caught = None if report or running.abandoned else self._stand_in(running.assignment, cause)
+                record = caught or failure
                 with suppress(ObjectExists):
                     self._ledger.commit(record)
             return result_of(record)
-        except StoreException as error:
-            failed = self._record_of_death(running, Report(store_error=str(error)), status)
-            return result_of(failed)
-
-    def _record_of_death(self, running: _Running, report: Report | None, status: int) -> DoneRecord:
-        assignment, now = running.assignment, time.time()
-        message = report.store_error if report else running.killed_because or describe_status(status)
-        return DoneRecord(
-            key=assignment.key,
-            outcome="failed",
-            started_at=now,
-            ended_at=now,
-            index_path=assignment.index_path,
-            iteration=assignment.iteration,
-            exception=ExceptionRecord("process", message),
-        )
+        except MetaflowException as error:
+            running.captures["stderr"].note(f"{error.headline}: {error}")
+            return result_of(failure)
 
     def _finish_streams(self, running: _Running) -> None:
         for pipe in list(running.pipes):
@@ -336,6 +337,19 @@ class Supervisor:
                 running.deadline = None
                 running.killed_because = "the step did not end within its time limit, and was killed"
                 _signal_group(running.pid, signal.SIGKILL)
+
+
+def _record_of_death(assignment: Assignment, cause: str) -> DoneRecord:
+    now = time.time()
+    return DoneRecord(
+        key=assignment.key,
+        outcome="failed",
+        started_at=now,
+        ended_at=now,
+        index_path=assignment.index_path,
+        iteration=assignment.iteration,
+        exception=ExceptionRecord("process", cause),
+    )
 
 
 def receive_report(control: socket.socket) -> Report | None:

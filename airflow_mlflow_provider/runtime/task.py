@@ -20,22 +20,21 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowException, MetaflowInternalError
-from airflow_mlflow_provider.flow.current import current
+from airflow_mlflow_provider.exception import MetaflowException, MetaflowInternalError
 from airflow_mlflow_provider.flow.decorators.base import StepDecorator
 from airflow_mlflow_provider.flow.decorators.lifecycle import run_attempt
 from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.transition import agrees
+from airflow_mlflow_provider.runtime.announce import announce, gang_metadata
 from airflow_mlflow_provider.runtime.assignment import Assignment
+from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
 from airflow_mlflow_provider.runtime.bound_task import BoundTask
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.inputs import Inputs
-from airflow_mlflow_provider.runtime.parents import chosen_parents
 from airflow_mlflow_provider.runtime.request import TaskResult
-from airflow_mlflow_provider.runtime.run_members import run_members, store_run_members
+from airflow_mlflow_provider.runtime.run_members import store_run_members
 from airflow_mlflow_provider.runtime.take import static_transition, take_transition
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
@@ -45,8 +44,6 @@ from airflow_mlflow_provider.store.records import (
     BeginRecord,
     DoneRecord,
     ExceptionRecord,
-    Frame,
-    SplitValues,
 )
 
 
@@ -96,8 +93,9 @@ class _TaskRunner:
         self.key = assignment.key
         self.node: StepNode = context.manifest.graph[self.key.step]
         self.reader = ArtifactReader(ledger.store)
+        self.inputs = AttemptInputs(ledger, context.manifest.graph, assignment)
         self.started_at = time.time()
-        self.metadata: dict[str, str] = {}
+        self.metadata = gang_metadata(assignment)
 
     def run(self) -> TaskResult:
         self.ledger.begin(
@@ -117,14 +115,14 @@ class _TaskRunner:
         return result_of(record)
 
     def _attempt(self) -> DoneRecord:
-        parents = self._parents()
-        frames = self._frames(parents)
-        task = BoundTask(self.key.step, self.reader, self._inherited(parents), frames, self._where())
+        parents = self.inputs.parents()
+        frames = self.inputs.frames(parents)
+        task = BoundTask(self.key.step, self.reader, self._inherited(parents), frames, self.inputs.where)
         self.context.bind_members()
         flow = self.context.flow_class(use_cli=False)
         flow.__dict__[TASK_ATTRIBUTE] = task
         inputs = Inputs(parents, self.reader) if self.node.has_inputs else None
-        self._announce()
+        announce(self.context.manifest, self.ledger, self.assignment)
         verdict = run_attempt(
             self._decorators(), _AttemptView(self.assignment, flow), lambda: self._call(flow, inputs)
         )
@@ -167,7 +165,7 @@ class _TaskRunner:
                 call.line,
                 call.file,
                 fix="Write self.next() so that it can be read without running the step.",
-                where=self._where(),
+                where=self.inputs.where,
             )
 
     def _failure(self, error: BaseException) -> DoneRecord:
@@ -189,92 +187,10 @@ class _TaskRunner:
         decorators: list[StepDecorator] = function.decorators
         return decorators
 
-    def _parents(self) -> Sequence[DoneRecord]:
-        if self.assignment.parents is not None:
-            return self.ledger.load_done(self.assignment.parents)
-        if self.assignment.iteration:
-            raise MetaflowInternalError("A later iteration of a loop was started without its parent.")
-        found = chosen_parents(
-            self.ledger, self.context.manifest.graph, self.key.run, self.key.step, self.assignment.index_path
-        )
-        if found is None:
-            raise MetaflowDataMissing(
-                f"No parent of {self.key.pathspec} chose it.",
-                fix="Start it only after a switch has chosen its branch.",
-                where=self._where(),
-            )
-        return found
-
     def _inherited(self, parents: Sequence[DoneRecord]) -> dict[str, ArtifactEntry]:
-        if parents and not self.node.has_inputs:
-            return parents[0].artifacts
-        if self.key.step == self.context.manifest.graph.start:
+        if self.key.step == self.context.manifest.graph.start and not parents:
             return store_run_members(self.context, self.ledger, self.key.run).artifacts
-        return run_members(self.ledger, self.key.flow, self.key.run).artifacts
-
-    def _frames(self, parents: Sequence[DoneRecord]) -> tuple[Frame, ...]:
-        depth = len(self.assignment.index_path)
-        if not parents:
-            return self._frames_of_opener() if depth else ()
-        parent = parents[0]
-        if len(parent.frames) >= depth:
-            return parent.frames[:depth]
-        return (*parent.frames, self._opened_frame(parent))
-
-    def _opened_frame(self, parent: DoneRecord) -> Frame:
-        taken, index = parent.transition, self.assignment.index_path[-1]
-        if taken is None or taken.num_splits is None:
-            raise MetaflowInternalError(
-                f"{parent.key.pathspec} opened no foreach, and {self.key.pathspec} is in it."
-            )
-        element = None
-        if taken.values is not None:
-            start, stop = taken.values.offsets[index : index + 2]
-            element = SplitValues(taken.values.entry, (start, stop), taken.values.codec)
-        label = taken.labels[index] if taken.labels else ""
-        return Frame(parent.key.step, taken.foreach, index, taken.num_splits, label, element)
-
-    def _frames_of_opener(self) -> tuple[Frame, ...]:
-        """The foreach stack of a join whose foreach was empty: that of the split."""
-        opener = self.assignment.opened_by
-        if opener is None:
-            split = self.node.matching_split or ""
-            record = self.ledger.newest_done(self.key.flow, self.key.run, split, self.key.task)
-        else:
-            record = self.ledger.done(opener)
-        if record is None:
-            raise MetaflowDataMissing(f"The split of {self.key.pathspec} has no record.", where=self._where())
-        return record.frames
-
-    def _announce(self) -> None:
-        key, airflow = self.key, self.assignment.airflow
-        current._clear()
-        current._set(
-            flow_name=key.flow,
-            run_id=key.run,
-            step_name=key.step,
-            task_id=key.task,
-            pathspec=key.pathspec,
-            retry_count=self.assignment.retry_count,
-            parameter_names=[spec.name for spec in self.context.manifest.parameters],
-        )
-        if airflow:
-            current._set(airflow=airflow)
-        os.environ.update(
-            AIRFLOW_CTX_FLOW_NAME=key.flow,
-            AIRFLOW_CTX_FLOW_RUN_ID=key.run,
-            AIRFLOW_CTX_STEP_NAME=key.step,
-            AIRFLOW_CTX_FLOW_TASK_ID=key.task,
-            AIRFLOW_CTX_ATTEMPT=str(key.attempt),
-        )
+        return self.inputs.inherited(parents)
 
     def _is_end(self) -> bool:
         return self.key.step == self.context.manifest.graph.end
-
-    def _where(self) -> dict[str, Any]:
-        return {
-            "flow": self.key.flow,
-            "run": self.key.run,
-            "step": self.key.step,
-            "task": self.key.task,
-        }

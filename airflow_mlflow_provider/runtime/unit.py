@@ -28,6 +28,7 @@ from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.runtime.assignment import Assignment, receive, send
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
 from airflow_mlflow_provider.runtime.context import FlowContext
+from airflow_mlflow_provider.runtime.fallback import caught_death, stand_in
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
@@ -84,6 +85,10 @@ def _run(request: UnitRequest, emit: Emit, zygote: _LoadedLater) -> UnitResult:
     manifest = decode(ledger.blob(run.manifest), f"manifest of {request.flow}/{request.run}")
     resume = _Resume(ledger, manifest.graph, request)
     works = [work for path in request.paths for work in resume.works(path)]
+    if request.fallback is not None:
+        works = [
+            following for work in works for following in resume.without_user_code(work, request.fallback)
+        ]
     if works:
         zygote.load(manifest, code_file(ledger, manifest))
         _schedule(request, manifest, ledger, zygote, emit, works, resume.results)
@@ -103,7 +108,8 @@ def _schedule(
 
     grace = float(get("timeout_grace_s"))
     logs = LogPolicy(int(get("max_log_size")) * 1_000_000, float(get("log_flush_s")))
-    supervisor = Supervisor(zygote.launcher, ledger, _Emitter(emit), logs)
+    caught = stand_in(ledger, manifest.graph)
+    supervisor = Supervisor(zygote.launcher, ledger, _Emitter(emit), logs, caught)
 
     def policy(step: str) -> AttemptPolicy:
         # Airflow retries the whole unit, so each task is tried once here.
@@ -235,6 +241,28 @@ class _Resume:
             step, parents = following[0], (record.key,)
             iteration = (iteration or 0) + 1 if again else (0 if self._graph[step].is_loop else None)
         yield Work(step, path, iteration, parents, attempt=self._request.attempt)
+
+    def without_user_code(self, work: Work, cause: str) -> Iterator[Work]:
+        """Commit what ``@catch`` stores for a task that died; what follows inside the unit is left to do."""
+        request, graph = self._request, self._graph
+        retry = graph[work.step].decorator("retry")
+        retries = min(request.retry_count, int(retry.attributes.get("times", 3)) if retry else 0)
+        key = AttemptKey(
+            request.flow, request.run, work.step, task_id(work.path, work.iteration), work.attempt
+        )
+        assignment = Assignment(
+            key, request.store, index_path=work.path, iteration=work.iteration, parents=work.parents
+        )
+        record = caught_death(self._ledger, graph, assignment, retries + 1, cause)
+        with suppress(ObjectExists):
+            self._ledger.commit(record)
+        result = result_of(self._ledger.done(key) or record)
+        self.results.append(result)
+        for step in result.targets:
+            if step in request.steps:
+                yield Work(
+                    step, work.path, 0 if graph[step].is_loop else None, (key,), attempt=request.attempt
+                )
 
     def _gang(self, path: tuple[int, ...]) -> Iterator[Work]:
         step = self._request.steps[0]

@@ -1,0 +1,75 @@
+"""Telling user code where it runs: ``current`` and the variables of the environment."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from airflow_mlflow_provider.flow.current import Parallel, current
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.assignment import Assignment
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.records import RunRecord
+
+
+def announce(manifest: FlowManifest, ledger: Ledger, assignment: Assignment) -> None:
+    """Set ``current`` and the variables for an attempt; what the run's record knows is read when it is asked for."""
+    key = assignment.key
+
+    @functools.cache
+    def run() -> RunRecord:
+        return ledger.run(key.flow, key.run)
+
+    current._clear()
+    current._set(
+        flow_name=key.flow,
+        run_id=key.run,
+        step_name=key.step,
+        task_id=key.task,
+        pathspec=key.pathspec,
+        retry_count=assignment.retry_count,
+        parameter_names=[spec.name for spec in manifest.parameters],
+    )
+    current._set_lazy("username", lambda: run().user)
+    current._set_lazy("tags", lambda: (*run().tags, *run().system_tags))
+    current._set_lazy("origin_run_id", lambda: run().origin)
+    current._set_lazy("namespace", lambda: _namespace(manifest, run().user))
+    if manifest.production_token:
+        current._set(deployer=manifest.deployer)
+    if assignment.airflow:
+        current._set(airflow=assignment.airflow)
+    os.environ.update(
+        AIRFLOW_CTX_FLOW_NAME=key.flow,
+        AIRFLOW_CTX_FLOW_RUN_ID=key.run,
+        AIRFLOW_CTX_STEP_NAME=key.step,
+        AIRFLOW_CTX_FLOW_TASK_ID=key.task,
+        AIRFLOW_CTX_ATTEMPT=str(key.attempt),
+    )
+    if assignment.gang:
+        _announce_gang(Parallel(**assignment.gang))
+
+
+def gang_metadata(assignment: Assignment) -> dict[str, str]:
+    """What the record of a node of a gang says of its place; empty for other tasks."""
+    if not assignment.gang:
+        return {}
+    place = Parallel(**assignment.gang)
+    return {
+        "parallel-world-size": str(place.num_nodes),
+        "internal_task_type": "worker" if place.node_index else "control",
+    }
+
+
+def _announce_gang(place: Parallel) -> None:
+    current._set(parallel=place)
+    os.environ.update(
+        MF_PARALLEL_MAIN_IP=place.main_ip,
+        MF_PARALLEL_NUM_NODES=str(place.num_nodes),
+        MF_PARALLEL_NODE_INDEX=str(place.node_index),
+        MF_PARALLEL_CONTROL_TASK_ID=place.control_task_id,
+    )
+
+
+def _namespace(manifest: FlowManifest, user: str) -> str:
+    own = f"production:{manifest.production_token}" if manifest.production_token else f"user:{user}"
+    return manifest.namespace or own
