@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import msgspec
 
 from airflow_mlflow_provider.exception import (
     BadFlowDecoratorException,
@@ -28,8 +29,7 @@ _Decorator = TypeVar("_Decorator", bound=Decorator)
 COMMAND_LINE = SourceLocation("--with", 0)
 
 
-@dataclass(frozen=True)
-class Addition:
+class Addition(msgspec.Struct, frozen=True, eq=False):
     """A decorator to be made.
 
     Attributes:
@@ -43,7 +43,7 @@ class Addition:
 
     kind: Any
     args: tuple[Any, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     inserted_by: tuple[str, ...] = ()
     statically_defined: bool = False
     location: SourceLocation | None = None

@@ -6,7 +6,6 @@ Unlike parameters they are known before the flow starts, so decorators and param
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -48,7 +47,6 @@ __all__ = [
 FILES_VARIABLE = "AIRFLOW__MLFLOW_PROVIDER__FLOW_CONFIG"
 VALUES_VARIABLE = "AIRFLOW__MLFLOW_PROVIDER__FLOW_CONFIG_VALUE"
 _VALUES_ATTRIBUTE = "_config_values"
-_log = logging.getLogger(__name__)
 
 
 class ConfigDeclaration(msgspec.Struct):
@@ -302,9 +300,12 @@ def _called(config: ConfigDeclaration, field: str, flow_class: type, context: Pa
     if not callable(given):
         return given
     if context is None:
+        import logging
+
         from airflow_mlflow_provider.flow.user import user_name
 
-        context = ParameterContext(flow_class.__name__, user_name(), "", _log, "local", {})
+        logger = logging.getLogger("airflow_mlflow_provider.configs")
+        context = ParameterContext(flow_class.__name__, user_name(), "", logger, "local", {})
     try:
         return given(context._replace(parameter_name=config.name))
     except Exception as error:

@@ -15,22 +15,8 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_mlflow_provider.flow.attaching import attach
 from airflow_mlflow_provider.flow.effective import EffectiveFlow, effective_flow, keep, read_authored
-from airflow_mlflow_provider.flow.mutable import DecoratorListing, MutableFlow, MutableStep
 from airflow_mlflow_provider.flow.user_decorator_base import UserDecorator
-from airflow_mlflow_provider.flow.user_decorators import FlowMutator, StepMutator
-
-__all__ = [
-    "ContentType",
-    "DecoratorListing",
-    "FlowMutator",
-    "MutableFlow",
-    "MutableStep",
-    "StepMutator",
-    "apply_mutators",
-    "package_contributions",
-]
 
 
 class ContentType(enum.Enum):
@@ -63,7 +49,10 @@ def apply_mutators(
     """
     effective = read_authored(flow_class, configs)
     _run_all(effective, before_with=True)
-    attach(effective, decospecs)
+    if decospecs:
+        from airflow_mlflow_provider.flow.attaching import attach
+
+        attach(effective, decospecs)
     _run_all(effective, before_with=False)
     keep(effective)
     return effective
@@ -90,6 +79,10 @@ def package_contributions(flow_class: type) -> Iterator[tuple[Any, str, ContentT
 
 
 def _run_all(effective: EffectiveFlow, *, before_with: bool) -> None:
+    if not effective.mutators and not any(step.mutators for step in effective.steps.values()):
+        return
+    from airflow_mlflow_provider.flow.mutable import MutableFlow, MutableStep
+
     done: list[UserDecorator] = []
     # A mutator that one of them adds is run as well, so the lists are looked at again until nothing is new.
     while True:

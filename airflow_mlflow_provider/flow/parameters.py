@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import logging
-import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import msgspec
 
@@ -26,6 +24,9 @@ from airflow_mlflow_provider.flow.parameter_types import (
     WrongValue,
     parameter_type,
 )
+
+if TYPE_CHECKING:
+    import logging
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -279,6 +280,8 @@ class Parameter:
         except MetaflowException:
             raise
         except Exception as error:
+            import traceback
+
             raise ParameterFieldFailed(
                 f"The function given as `default` of the parameter '{self.name}' raised "
                 f"{type(error).__name__}: {error}\n{traceback.format_exc().rstrip()}",

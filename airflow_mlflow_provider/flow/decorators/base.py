@@ -10,8 +10,9 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import msgspec
 
 from airflow_mlflow_provider.exception import (
     BadFlowDecoratorException,
@@ -33,8 +34,7 @@ StepFunction = TypeVar("StepFunction", bound=Callable[..., Any])
 FlowClass = TypeVar("FlowClass", bound=type)
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """Something that is wrong with a decorator.
 
     Attributes:

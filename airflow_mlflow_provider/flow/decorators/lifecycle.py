@@ -17,8 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.flow.decorators.base import StepDecorator
@@ -56,8 +55,7 @@ class DecoratedTask(Protocol):
     def is_last_attempt(self) -> bool: ...  # noqa: D102
 
 
-@dataclass(frozen=True)
-class AttemptVerdict:
+class AttemptVerdict(NamedTuple):
     """How an attempt that did not fail ended.
 
     Attributes:
