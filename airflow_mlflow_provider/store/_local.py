@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _WRITING = ".writing"
 _ABANDONED_SECONDS = 24 * 3600.0
+_NAMING_ATTEMPTS = 1000
 _PARTS_PER_WRITE = 512
 # Linux writes at most 2 GiB less a page at once; staying below keeps one path for all systems.
 _BYTES_PER_WRITE = 1 << 30
@@ -215,9 +216,10 @@ class LocalStore(Store):
                 give_name(temporary, path)
             except FileNotFoundError:
                 # The folder is missing, or a delete that emptied it took it away between these two lines.
-                if attempt == 100:
+                if attempt == _NAMING_ATTEMPTS:
                     raise
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
             else:
                 return
 

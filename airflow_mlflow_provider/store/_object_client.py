@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.exception import StoreAccessDenied
+from airflow_mlflow_provider.store._object_errors import CREDENTIALS_FIX
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
+_INSTANCE_SECONDS = 1.0
 _CONNECT_SECONDS = 10
 _REQUEST_SECONDS = 300
 # Long enough for the retries asked for; a request signed earlier than this would no longer be accepted.
@@ -39,6 +42,7 @@ def connect(scheme: str, bucket: str, prefix: str) -> Any:
         prefix: Prefix of all keys, without slashes at its ends.
 
     Raises:
+        StoreAccessDenied: There are no credentials on this machine.
         ValueError: A setting of the environment makes no sense to the client.
     """
     from obstore.store import AzureStore, GCSStore, S3Store
@@ -99,14 +103,9 @@ def _profile_credentials() -> Any:
     """What gives the credentials of a profile in ``~/.aws``; ``None`` where the client finds others by itself."""
     if any(os.environ.get(name) for name in _STATIC_CREDENTIALS):
         return None
-    if not (os.environ.get("AWS_PROFILE") or any(path.is_file() for path in _profile_files().values())):
-        return None
-    try:
-        from boto3 import Session
-    except ImportError:
-        return None
-    credentials = Session().get_credentials()
+    credentials = _profile()
     if credentials is None:
+        _check_instance_role()
         return None
 
     def provide() -> Mapping[str, Any]:
@@ -122,6 +121,33 @@ def _profile_credentials() -> Any:
         }
 
     return provide
+
+
+def _profile() -> Any:
+    if not (os.environ.get("AWS_PROFILE") or any(path.is_file() for path in _profile_files().values())):
+        return None
+    try:
+        from boto3 import Session
+    except ImportError:
+        return None
+    return Session().get_credentials()
+
+
+def _check_instance_role() -> None:
+    """Find out in a second what the client would find out after all its retries: this is no instance with a role."""
+    import socket
+    from urllib.parse import urlsplit
+
+    service = urlsplit(os.environ.get("AWS_METADATA_ENDPOINT", "http://169.254.169.254"))
+    try:
+        socket.create_connection(
+            (service.hostname or "", service.port or 80), timeout=_INSTANCE_SECONDS
+        ).close()
+    except OSError as error:
+        raise StoreAccessDenied(
+            "There are no credentials for S3: no environment variables, no profile, no role of a pod or an instance.",
+            fix=CREDENTIALS_FIX,
+        ) from error
 
 
 def _profile_files() -> dict[str, Path]:

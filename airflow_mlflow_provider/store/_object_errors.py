@@ -45,18 +45,21 @@ _SAYS = (
         StoreAccessDenied,
     ),
 )
+CREDENTIALS_FIX = (
+    "Give this process credentials that allow it: environment variables, the pod's service account, "
+    "the instance's role, or for S3 a profile in ~/.aws with boto3 installed."
+)
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
 _REASON = re.compile(r"<Message>([^<]+)</Message>")
 _FIXES: Mapping[type[StoreException], str] = {
-    StoreAccessDenied: "Give this process credentials that allow it: environment variables, the pod's service account, "
-    "the instance's role, or for S3 a profile in ~/.aws with boto3 installed.",
+    StoreAccessDenied: CREDENTIALS_FIX,
     StoreFull: "Free some space, or raise the quota.",
     StoreException: "Check the store's URL, the region, the endpoint (`s3_endpoint_url`) and the network.",
 }
 
 
-def translate(error: Exception, verb: str, key: str, url: str) -> StoreException:
+def translate(error: BaseException, verb: str, key: str, url: str) -> StoreException:
     """What to raise instead of an error of obstore.
 
     Args:
