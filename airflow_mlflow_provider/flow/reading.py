@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import difflib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -18,6 +18,12 @@ from airflow_mlflow_provider.flow.step_source import StepSource, steps_of
 from airflow_mlflow_provider.flow.written_call import ConfigResolver, WrittenCall
 
 Terminal = Literal["start", "end"]
+Derived = TypeVar("Derived")
+
+# Where the classes come from that flows have among their bases without having written them.
+_LIBRARIES = frozenset(
+    {"airflow_mlflow_provider.flow.spec", "abc", "builtins", "typing", "typing_extensions"}
+)
 
 # A misspelt target is followed to the step it surely means, so that the rest of the graph is still checked.
 _SURELY_MEANT = 0.8
@@ -35,6 +41,13 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
     flow_class: type
     steps: Mapping[str, StepSource]
     resolve: ConfigResolver
+
+    def derived(self, make: Callable[[FlowReading], Derived]) -> Derived:
+        """What ``make`` gives for this reading; worked out once."""
+        known: dict[object, Derived] = vars(self).setdefault("_derived", {})
+        if make not in known:
+            known[make] = make(self)
+        return known[make]
 
     # The class and its members.
 
@@ -248,7 +261,7 @@ def source_of_class(reading: FlowReading, cls: type) -> tuple[SourceFile, ast.Cl
 
 def is_library(cls: type) -> bool:
     """Whether a class of the MRO is not the user's."""
-    return cls is object or cls.__module__ == "airflow_mlflow_provider.flow.spec"
+    return cls.__module__ in _LIBRARIES
 
 
 def _closure(names: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:

@@ -17,7 +17,7 @@ from airflow_mlflow_provider.flow.written_call import attribute_of
 
 def read_but_never_set(reading: FlowReading) -> Iterator[Finding]:
     """A901."""
-    availability = Availability.of(reading)
+    availability = reading.derived(Availability)
     for step, placed in _missing_reads(availability):
         name = placed.access.name
         join = availability.arriving[step.name].dropped.get(name)
@@ -29,7 +29,7 @@ def read_but_never_set(reading: FlowReading) -> Iterator[Finding]:
 
 def set_in_two_branches(reading: FlowReading) -> Iterator[Finding]:
     """A904."""
-    availability = Availability.of(reading)
+    availability = reading.derived(Availability)
     for step, placed in _missing_reads(availability):
         name = placed.access.name
         join = availability.arriving[step.name].dropped.get(name)
@@ -90,7 +90,7 @@ def _at(step: StepSource, placed: PlacedAccess, message: str, fix: str) -> Findi
 
 def function_as_artifact(reading: FlowReading) -> Iterator[Finding]:
     """A902."""
-    availability = Availability.of(reading)
+    availability = reading.derived(Availability)
     for name, facts in availability.facts.items():
         replaced = {
             p.access.name: p.access.node.lineno
@@ -135,7 +135,7 @@ def _named_function(placed: PlacedAccess, name: str) -> str | None:
 
 def misused_merge(reading: FlowReading) -> Iterator[Finding]:
     """A903."""
-    availability = Availability.of(reading)
+    availability = reading.derived(Availability)
     for step in reading.steps.values():
         for merge in availability.reader.own(step).merges:
             if step.inputs_name is None and isinstance(merge.node, ast.Call):

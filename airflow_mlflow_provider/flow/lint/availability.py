@@ -31,13 +31,6 @@ class Arriving(msgspec.Struct, eq=False):
 class Availability:
     """The artifacts that may be there at each step of a sound flow."""
 
-    @staticmethod
-    def of(reading: FlowReading) -> Availability:
-        """The one of a reading; worked out once."""
-        known: Availability = vars(reading).setdefault("_availability", None) or Availability(reading)
-        vars(reading)["_availability"] = known
-        return known
-
     def __init__(self, reading: FlowReading) -> None:
         self.reading = reading
         self.reader = FactReader(reading)

@@ -46,7 +46,7 @@ def _legal(name: str) -> str:
 
 def redefined(reading: FlowReading) -> Iterator[Finding]:
     """N103."""
-    for name, found in definitions(reading).items():
+    for name, found in reading.derived(definitions).items():
         for earlier, later in itertools.pairwise(found):
             if _replaces(earlier, later):
                 message = f"{name} is defined twice: {later} redefines {earlier}, and wins."

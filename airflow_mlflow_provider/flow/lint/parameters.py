@@ -25,7 +25,7 @@ def _parameters(reading: FlowReading) -> Iterator[tuple[Parameter, Definition]]:
     from airflow_mlflow_provider.flow.parameters import flow_parameters
 
     found = flow_parameters(reading.flow_class)
-    written = definitions(reading) if found else {}
+    written = reading.derived(definitions) if found else {}
     for parameter in found:
         known = written.get(parameter.attribute, [])
         if known and known[-1].kind == "parameter":
@@ -39,7 +39,7 @@ def _configs(reading: FlowReading) -> Iterator[tuple[ConfigDeclaration, Definiti
     if reading.configs:
         from airflow_mlflow_provider.flow.config import declaration_of
 
-        for attribute, found in definitions(reading).items():
+        for attribute, found in reading.derived(definitions).items():
             if attribute in reading.configs:
                 yield declaration_of(reading.members[attribute][0]), found[-1]
 
@@ -137,7 +137,7 @@ def assigned_in_step(reading: FlowReading) -> Iterator[Finding]:
     fixed = fixed_members(reading)
     if not fixed:
         return
-    availability = Availability.of(reading)
+    availability = reading.derived(Availability)
     for step, facts in availability.facts.items():
         for placed in facts.accesses:
             access = placed.access
