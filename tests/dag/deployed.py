@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +25,41 @@ FLOWS = Path(__file__).parent / "flows"
 
 def deploy(name: str, store: Path, **changes: Any) -> FlowManifest:
     """The manifest of the flow in `flows/<name>.py`, with fields changed."""
-    file = FLOWS / f"{name}.py"
-    module = importlib.import_module(f"tests.dag.flows.{name}")
+    return msgspec.structs.replace(manifest_from(FLOWS / f"{name}.py", store), **changes)
+
+
+def manifest_from(file: Path, store: Path) -> FlowManifest:
+    """The manifest of the flow in a file."""
+    specification = importlib.util.spec_from_file_location(f"flow_{file.stem}_{len(sys.modules)}", file)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[module.__name__] = module  # where `inspect` looks for the source of its classes
+    specification.loader.exec_module(module)
     flow_class = find_flow_class(module, file, None)
     graph = read_graph(flow_class)
     code = Code(digest="", script=file.name, class_name=graph.name, source="bundle", path=str(file))
-    manifest = assemble_manifest(
-        flow_class, graph, store=store.as_uri(), user="tester", code=code, configs={}
-    )
-    return msgspec.structs.replace(manifest, **changes)
+    return assemble_manifest(flow_class, graph, store=store.as_uri(), user="tester", code=code, configs={})
 
 
 class Finished:
     """A finished run, read back from the store."""
 
-    def __init__(self, manifest: FlowManifest, run: str) -> None:
-        self.ledger = Ledger(open_store(manifest.store))
-        self.flow = manifest.flow_name
+    def __init__(self, ledger: Ledger, flow: str, run: str) -> None:
+        self.ledger = ledger
+        self.flow = flow
         self.run = run
 
     @classmethod
     def of(cls, manifest: FlowManifest, run: DagTestRun) -> Finished:
         """What the store holds of a run of `dag.test()`."""
-        return cls(manifest, airflow_run_id(run.dag_id, run.run_id))
+        return cls.of_dag_run(manifest, run.dag_id, run.run_id)
+
+    @classmethod
+    def of_dag_run(cls, manifest: FlowManifest, dag_id: str, dag_run_id: str) -> Finished:
+        """What the store holds of a DAG run."""
+        ledger = Ledger(open_store(manifest.store))
+        return cls(ledger, manifest.flow_name, airflow_run_id(dag_id, dag_run_id))
 
     def artifact(self, step: str, name: str, task: str = "0") -> Any:
         """An artifact of the newest attempt of a task."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, Limits, encode
 from tests.dag.deployed import Finished, deploy
 from tests.services.airflow import LiveAirflow
@@ -32,7 +31,7 @@ def put(airflow: LiveAirflow, manifest: FlowManifest, dag_id: str) -> FlowManife
 
 def finished(manifest: FlowManifest, dag_run_id: str) -> Finished:
     """What the store holds of a DAG run."""
-    return Finished(manifest, airflow_run_id(manifest.dag_id, dag_run_id))
+    return Finished.of_dag_run(manifest, manifest.dag_id, dag_run_id)
 
 
 def test_three_levels_of_foreach(live_airflow_sqlite: LiveAirflow, tmp_path: Path) -> None:
