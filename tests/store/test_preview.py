@@ -1,0 +1,118 @@
+"""Previews are small, quick, JSON, and never an error."""
+
+import datetime
+import json
+import time
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+
+from airflow_mlflow_provider.store.preview import preview_of
+from tests.store.values import plain_values
+
+
+class Hostile:
+    """A value whose own code must not run."""
+
+    def __repr__(self) -> str:
+        raise AssertionError("user code must not run")
+
+    __str__ = __repr__
+
+    def __len__(self) -> int:
+        raise AssertionError("user code must not run")
+
+
+class HostileList(list[int]):
+    def __len__(self) -> int:
+        raise AssertionError("user code must not run")
+
+
+EXAMPLES: list[tuple[Any, dict[str, Any] | None]] = [
+    (7, {"repr": "7"}),
+    (None, {"repr": "None"}),
+    (2.5, {"repr": "2.5"}),
+    (float("nan"), {"repr": "nan"}),
+    ("grüße", {"len": 5, "repr": "'grüße'"}),
+    (b"ab", {"len": 2, "repr": "b'ab'"}),
+    ([1, "a", None, 2.5], {"len": 4, "head": [1, "a", None, 2.5]}),
+    ([[1, 2], {"a": 1}, Hostile()], {"len": 3, "head": ["list of 2", "dict of 1", "Hostile"]}),
+    ({"a": 1, 2: [3]}, {"len": 2, "head": [["a", 1], [2, "list of 1"]]}),
+    ((float("inf"), 2**60), {"len": 2, "head": ["inf", str(2**60)]}),
+    (
+        np.arange(6.0).reshape(2, 3),
+        {
+            "shape": [2, 3],
+            "dtype": "float64",
+            "len": 6,
+            "head": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+            "min": 0.0,
+            "max": 5.0,
+        },
+    ),
+    (np.array([Hostile()], dtype=object), {"shape": [1], "dtype": "object", "len": 1}),
+    (np.float32(1.5), {"repr": "1.5", "dtype": "float32"}),
+    (
+        pd.DataFrame({"a": [1, 2], "b": [0.5, None]}),
+        {
+            "shape": [2, 2],
+            "len": 2,
+            "columns": [["a", "int64"], ["b", "float64"]],
+            "head": [[1.0, 0.5], [2.0, "nan"]],
+        },
+    ),
+    (pd.Series([1, 2], name="s"), {"len": 2, "dtype": "int64", "name": "s", "head": [1, 2]}),
+    (
+        pa.table({"a": [1, None]}),
+        {"shape": [2, 1], "len": 2, "columns": [["a", "int64"]], "head": [[1], [None]]},
+    ),
+    (Hostile(), None),
+    (HostileList([1]), None),
+    (lambda: 1, None),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), EXAMPLES, ids=lambda value: type(value).__name__)
+def test_values_are_described(value: Any, expected: dict[str, Any] | None) -> None:
+    assert preview_of(value) == expected
+
+
+HUGE: list[Any] = [
+    10**100_000,
+    "x" * 50_000_000,
+    [["deep"] * 1000] * 1_000_000,
+    dict.fromkeys(range(1000), "y" * 10000),
+    np.zeros((1000, 1000, 10)),
+    pd.DataFrame(np.zeros((100_000, 200)), columns=["c" * 300 + str(number) for number in range(200)]),
+    pa.table({"🙂" * 100 + str(number): ["text" * 1000] * 100 for number in range(100)}),
+    ["🙂" * 1000] * 100,
+    {"k" * 1000: "\0" * 1000},
+    np.array(["u" * 10_000] * 100),
+    np.zeros(3, dtype=[("field" * 100 + str(number), "f8") for number in range(100)]),
+    [datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)] * 1000,
+    pd.Series(["word" * 1000] * 100, name="n" * 1000),
+]
+
+
+@pytest.mark.parametrize("value", HUGE, ids=lambda value: type(value).__name__)
+def test_previews_of_huge_values_are_small_and_quick(value: Any) -> None:
+    preview_of(value)
+    started = time.perf_counter()
+    described = preview_of(value)
+    # Milliseconds at most; this leaves room for a busy machine.
+    assert time.perf_counter() - started < 0.5
+    assert described is not None
+    assert len(msgspec.json.encode(described)) <= 1024
+
+
+@given(plain_values)
+def test_any_plain_value_has_a_small_json_preview(value: Any) -> None:
+    described = preview_of(value)
+    text = json.dumps(described, allow_nan=False)
+    assert len(msgspec.json.encode(described)) <= 1024
+    assert json.loads(text) == described
