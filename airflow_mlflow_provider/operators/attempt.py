@@ -15,11 +15,13 @@ class Attempt(NamedTuple):
         number: Storage attempt: counts on when the task is cleared, so no number is used twice.
         retry_count: Tries of this budget before this one. 0 on the first try and again after a clear.
         retries: How many retries the user's code has.
+        caught: Whether ``@catch`` stands in when they are used up.
     """
 
     number: int
     retry_count: int
     retries: int
+    caught: bool = False
 
     @property
     def last(self) -> bool:
@@ -29,7 +31,7 @@ class Attempt(NamedTuple):
     @property
     def is_fallback(self) -> bool:
         """Whether the user's code has used up its attempts, and only what ``@catch`` stores is left to do."""
-        return self.retry_count > self.retries
+        return self.caught and self.retry_count > self.retries
 
 
 def attempt_of(try_number: int, max_tries: int, retries: int, caught: bool) -> Attempt:
@@ -45,4 +47,5 @@ def attempt_of(try_number: int, max_tries: int, retries: int, caught: bool) -> A
         number=try_number - 1,
         retry_count=max(try_number - (max_tries - retries + 1), 0),
         retries=retries - (CATCH_RETRIES if caught else 0),
+        caught=caught,
     )
