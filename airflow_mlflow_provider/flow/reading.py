@@ -25,7 +25,7 @@ _LIBRARIES = frozenset(
     {"airflow_mlflow_provider.flow.spec", "abc", "builtins", "typing", "typing_extensions"}
 )
 
-# A misspelt target is followed to the step it surely means, so that the rest of the graph is still checked.
+# A misspelt target is followed to the step it surely means: what stands behind it is not cut off.
 _SURELY_MEANT = 0.8
 
 
@@ -140,7 +140,8 @@ class FlowReading(msgspec.Struct, frozen=True, eq=False, dict=True):
         meant = tuple(self.meant(target) for target in transition.targets)
         known = tuple(name for name in meant if name)
         wrong = transition.kind == "switch" and set(known) == {step.name}
-        certain = len(known) == len(meant) and not wrong and not self.leaves_gang_open(step)
+        exist = all(target in self.steps for target in transition.targets)
+        certain = exist and not wrong and not self.leaves_gang_open(step)
         return Edges(transition.kind, known, is_join, certain)
 
     def callers_without_gang(self, name: str) -> list[str]:

@@ -7,6 +7,7 @@ Reading is lenient: a :class:`WrittenCall` keeps what is there, legal or not, so
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Literal
@@ -32,6 +33,8 @@ _PLACES: dict[type[ast.AST], Place] = {
     ast.Match: "match",
     ast.Return: "returned",
 }
+if sys.version_info >= (3, 11):
+    _PLACES[ast.TryStar] = "try"
 
 
 class WrittenCase(msgspec.Struct, frozen=True):

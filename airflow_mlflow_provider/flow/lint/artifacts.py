@@ -92,14 +92,10 @@ def function_as_artifact(reading: FlowReading) -> Iterator[Finding]:
     """A902."""
     availability = reading.derived(Availability)
     for name, facts in availability.facts.items():
-        replaced = {
-            p.access.name: p.access.node.lineno
-            for p in facts.accesses
-            if p.access.kind in ("write", "delete")
-        }
-        for placed in facts.accesses:
+        last = {p.access.name: p for p in facts.accesses if p.access.kind in ("write", "delete")}
+        for placed in last.values():
             access = placed.access
-            if access.kind != "write" or access.value is None or access.node.lineno < replaced[access.name]:
+            if access.value is None:
                 continue
             if (what := _function_assigned(reading, placed, access.value)) is not None:
                 message = f"Step {name} assigns {what} to self.{access.name}; functions are not stored."

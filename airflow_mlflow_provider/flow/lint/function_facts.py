@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -96,10 +97,13 @@ class _Reader:
             ast.AugAssign: self._augmented,
             ast.Try: self._try,
             ast.With: self._with,
+            ast.AsyncWith: self._with,
             ast.FunctionDef: self._function,
             ast.AsyncFunctionDef: self._function,
             ast.Lambda: self._function,
         }
+        if sys.version_info >= (3, 11):
+            self._visitors[ast.TryStar] = self._try
 
     def visit(self, node: ast.AST) -> None:
         visitor = self._visitors.get(type(node))
@@ -166,7 +170,7 @@ class _Reader:
         for child in (*node.handlers, *node.orelse, *node.finalbody):
             self.visit(child)
 
-    def _with(self, node: ast.With) -> None:
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
         suppressed = [
             argument
             for item in node.items

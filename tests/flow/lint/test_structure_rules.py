@@ -457,6 +457,31 @@ FAULTY = {
         def end(self):
             pass
         """,
+    "a target that is not written yet and is spelt much like another": """
+        @step
+        def start(self):
+            self.next(self.a, self.b)
+
+        @step
+        def a(self):
+            self.next(self.train_a)
+
+        @step
+        def b(self):
+            self.next(self.train_b)  #! T306 b train_b
+
+        @step
+        def train_a(self):
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+        """,
     "a target that lacks @step": """
         @step
         def start(self):
