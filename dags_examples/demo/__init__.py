@@ -1,0 +1,1 @@
+"""`make demo`: from nothing to a running Airflow with the example flows deployed and one of them run."""
