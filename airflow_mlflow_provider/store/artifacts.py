@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_mlflow_provider.exception import MetaflowException, UnpicklableArtifactException
 from airflow_mlflow_provider.store import codecs, compression
@@ -34,6 +34,15 @@ _PACKED_BYTES = 256 << 10
 _PACK_BYTES = 16 << 20
 _PADDING = bytes(ALIGNMENT)
 _UPLOADS = 4
+
+
+class _Place(NamedTuple):
+    """Those fields of an entry that say where it is, in their order."""
+
+    pack: str | None
+    offset: int
+    length: int
+    compression: str
 
 
 class ArtifactWriter:
@@ -80,10 +89,10 @@ class ArtifactWriter:
             return previous
         known = self._known.get((digest, encoded.codec))
         if known is None:
-            entry = ArtifactEntry(
-                digest, encoded.size, encoded.codec, codecs.type_name(value), preview=preview_of(value)
+            place = self._place(digest, encoded.parts, encoded.size)
+            known = self._known[digest, encoded.codec] = ArtifactEntry(
+                digest, encoded.size, encoded.codec, codecs.type_name(value), *place, preview_of(value)
             )
-            known = self._known[digest, encoded.codec] = self._place(entry, encoded.parts)
         return known
 
     def add_values(self, name: str, values: Sequence[Any]) -> SplitValues:
@@ -97,8 +106,10 @@ class ArtifactWriter:
         ]
         parts, offsets = join_elements(encoded)
         size = offsets[-1]
-        entry = ArtifactEntry(digest_of(parts, size), size, "elements", "elements")
-        return SplitValues(self._place(entry, parts, compressible=False), offsets, codecs.PICKLE)
+        digest = digest_of(parts, size)
+        place = self._place(digest, parts, size, compressible=False)
+        entry = ArtifactEntry(digest, size, "elements", "elements", *place)
+        return SplitValues(entry, offsets, codecs.PICKLE)
 
     def flush(self) -> None:
         """Wait until everything added is in the store.
@@ -116,24 +127,17 @@ class ArtifactWriter:
                 self._threads.shutdown(cancel_futures=True)
                 self._threads = None
 
-    def _place(
-        self, entry: ArtifactEntry, parts: Sequence[Buffer], *, compressible: bool = True
-    ) -> ArtifactEntry:
-        length = entry.size
-        form = ""
-        if compressible and compression.pays(parts, length, self._mode, remote=self._store.remote):
+    def _place(self, digest: str, parts: Sequence[Buffer], size: int, *, compressible: bool = True) -> _Place:
+        length, form = size, ""
+        if compressible and compression.pays(parts, size, self._mode, remote=self._store.remote):
             parts = compression.compress(parts)
-            length = sum(map(len, parts))
-            form = compression.ZSTD
+            length, form = sum(map(len, parts)), compression.ZSTD
         if length <= _PACKED_BYTES:
-            return self._place_in_pack(entry, parts, length, form)
-        key = blob_key(entry.digest, form)
-        self._start(put_content, self._store, key, parts, length)
-        return _at(entry, pack=None, offset=0, length=length, compression=form)
+            return _Place(*self._place_in_pack(parts, length), length, form)
+        self._start(put_content, self._store, blob_key(digest, form), parts, length)
+        return _Place(None, 0, length, form)
 
-    def _place_in_pack(
-        self, entry: ArtifactEntry, parts: Sequence[Buffer], length: int, form: str
-    ) -> ArtifactEntry:
+    def _place_in_pack(self, parts: Sequence[Buffer], length: int) -> tuple[str, int]:
         gap = -self._pack_size % ALIGNMENT if length >= ALIGNMENT else 0
         if self._pack_size + gap + length > _PACK_BYTES:
             self._write_pack()
@@ -143,7 +147,7 @@ class ArtifactWriter:
         offset = self._pack_size + gap
         self._pack.extend(parts)
         self._pack_size = offset + length
-        return _at(entry, pack=self._pack_key(), offset=offset, length=length, compression=form)
+        return self._pack_key(), offset
 
     def _pack_key(self) -> str:
         return self._pack_name if not self._packs else f"{self._pack_name}-{self._packs}"
@@ -197,12 +201,6 @@ def _unpicklable(name: str, value: Any, error: Exception) -> UnpicklableArtifact
 def _is_of_flow(value: Any) -> bool:
     own = ("airflow_mlflow_provider.flow.", "airflow_mlflow_provider.runtime.")
     return any(kind.__module__.startswith(own) for kind in type(value).__mro__)
-
-
-def _at(entry: ArtifactEntry, **place: Any) -> ArtifactEntry:
-    import msgspec
-
-    return msgspec.structs.replace(entry, **place)
 
 
 def _configured_mode() -> compression.Mode:

@@ -27,6 +27,7 @@ from airflow_mlflow_provider.store.records import (
     RECORD_VERSION,
     AttemptKey,
     BeginRecord,
+    Carried,
     DoneRecord,
     RunEnd,
     RunRecord,
@@ -34,7 +35,7 @@ from airflow_mlflow_provider.store.records import (
     task_prefix,
 )
 
-Record = TypeVar("Record", RunRecord, RunEnd, BeginRecord, DoneRecord)
+Record = TypeVar("Record", RunRecord, RunEnd, BeginRecord, DoneRecord, Carried)
 
 _INDEX = "latest"
 _SUCCESSFUL_INDEX = "latest-successful"
@@ -53,6 +54,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._carried: dict[tuple[str, str], Carried] = {}
 
     # Runs
 
@@ -107,12 +109,14 @@ class Ledger:
         return self.store.children("flows")
 
     def steps(self, flow: str, run: str) -> list[str]:
-        """Names of the steps of which a task has begun, sorted."""
-        return self.store.children(f"{run_prefix(flow, run)}/tasks")
+        """Names of the steps of which a task has begun or was taken over, sorted."""
+        own = self.store.children(f"{run_prefix(flow, run)}/tasks")
+        return sorted({*own, *self.carried(flow, run).steps})
 
     def tasks(self, flow: str, run: str, step: str) -> list[str]:
-        """Ids of the tasks of a step that have begun, in the order of the splits."""
-        return self.store.children(f"{run_prefix(flow, run)}/tasks/{step}")
+        """Ids of the tasks of a step that have begun or were taken over, in the order of the splits."""
+        own = self.store.children(f"{run_prefix(flow, run)}/tasks/{step}")
+        return sorted({*own, *self.carried(flow, run).keys(flow, step)})
 
     # Attempts
 
@@ -145,11 +149,33 @@ class Ledger:
     def newest_done(self, flow: str, run: str, step: str, task: str) -> DoneRecord | None:
         """The record of the newest attempt that has one."""
         newest = self._newest(task_prefix(flow, run, step, task), flow, run, step).get(task)
+        if newest is None:
+            newest = self.carried(flow, run).keys(flow, step).get(task)
         return None if newest is None else self.load_done([newest])[0]
 
     def newest_done_keys(self, flow: str, run: str, step: str) -> dict[str, AttemptKey]:
-        """The newest done attempt of each task of a step, by task id, from one listing."""
-        return self._newest(f"{run_prefix(flow, run)}/tasks/{step}", flow, run, step)
+        """The newest done attempt of each task of a step, by task id, from one listing.
+
+        Tasks that the run took over from another are included; their keys name the run that ran them.
+        """
+        own = self._newest(f"{run_prefix(flow, run)}/tasks/{step}", flow, run, step)
+        return self.carried(flow, run).keys(flow, step) | own
+
+    def carry(self, flow: str, run: str, carried: Carried) -> None:
+        """Record what a run takes over from others; to be called before :meth:`create_run`.
+
+        Raises:
+            ObjectExists: That was recorded before.
+        """
+        self.store.put(_carried_key(flow, run), msgspec.json.encode(carried), create=True)
+        self._carried[flow, run] = carried
+
+    def carried(self, flow: str, run: str) -> Carried:
+        """What a run took over from others; read once, as it is written before any task of the run starts."""
+        if (flow, run) not in self._carried:
+            found = self._optional(_carried_key(flow, run), Carried)
+            self._carried[flow, run] = found or Carried({})
+        return self._carried[flow, run]
 
     def load_done(self, keys: Sequence[AttemptKey]) -> list[DoneRecord]:
         """The records of attempts that are done, read at once.
@@ -262,6 +288,10 @@ class Ledger:
             fix="Check the pathspec and the store's URL.",
             where={"flow": flow, "run": run, "store": self.store.url},
         )
+
+
+def _carried_key(flow: str, run: str) -> str:
+    return f"{run_prefix(flow, run)}/carried.json"
 
 
 def _done_key(key: AttemptKey) -> str:

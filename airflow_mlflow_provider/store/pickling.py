@@ -38,6 +38,7 @@ _BESIDE_BYTES = 4096
 _MAGIC = b"OOB1"
 _HEAD = struct.Struct("<4sIQ")
 _PADDING = bytes(ALIGNMENT)
+_ATOMS = frozenset({type(None), bool, int, float, str})
 _GIVE_UP = (pickle.PicklingError, AttributeError, TypeError, NotImplementedError)
 
 
@@ -60,6 +61,9 @@ def dump(value: Any) -> tuple[list[Buffer], int]:
     Raises:
         Exception: Whatever the value's own reduction raises; ``PicklingError`` and ``TypeError`` mostly.
     """
+    if type(value) in _ATOMS:
+        data = pickle.dumps(value, PROTOCOL)
+        return [data], len(data)
     try:
         parts, beside = _dump(pickle.Pickler, value)
     except _GIVE_UP:

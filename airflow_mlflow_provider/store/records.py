@@ -5,6 +5,7 @@ key                                     record
 ======================================  ===========================================================
 ``flows/F/runs/R/run.json``             :class:`RunRecord`, created once
 ``…/R/ended.json``                      :class:`RunEnd`, the newest verdict on the run
+``…/R/carried.json``                    :class:`Carried`, what a resumed run took over, created once
 ``…/R/tasks/S/T/A/begin.json``          :class:`BeginRecord`, an attempt has started
 ``…/R/tasks/S/T/A/done.json``           :class:`DoneRecord`, **the commit point** of the attempt
 ``…/R/tasks/S/T/A/pack-<writer>``       the attempt's small artifacts, one after another
@@ -195,6 +196,42 @@ class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     failed_tasks: tuple[str, ...] = ()
     version: int = RECORD_VERSION
+
+
+class CarriedTasks(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tasks of one step that were taken over from one run with one attempt number.
+
+    Attributes:
+        run: The run that ran them.
+        attempt: The attempt that counts.
+        tasks: Task ids.
+    """
+
+    run: str
+    attempt: int
+    tasks: tuple[str, ...]
+
+
+class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a resumed run took over: references, not copies.
+
+    A task that is not in its own run's folder is looked for here; what it points to is the run that really ran it, however
+    many resumed runs lie in between.
+
+    Attributes:
+        steps: Tasks taken over, by step.
+    """
+
+    steps: dict[str, tuple[CarriedTasks, ...]]
+    version: int = RECORD_VERSION
+
+    def keys(self, flow: str, step: str) -> dict[str, AttemptKey]:
+        """The attempts taken over of a step, by task id."""
+        return {
+            task: AttemptKey(flow, group.run, step, task, group.attempt)
+            for group in self.steps.get(step, ())
+            for task in group.tasks
+        }
 
 
 class BeginRecord(msgspec.Struct, frozen=True, omit_defaults=True):
