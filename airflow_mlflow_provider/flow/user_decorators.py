@@ -7,7 +7,7 @@ flow is linted, run or deployed; what it may change is in :mod:`.mutators`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mlflow_provider.exception import BadFlowDecoratorException, MetaflowException
@@ -207,7 +207,7 @@ class GeneratorStepDecorator(UserStepDecorator):
         )
 
 
-def user_step_decorator(function: Callable[..., Generator[Any, None, Any]]) -> type[GeneratorStepDecorator]:
+def user_step_decorator(function: Callable[..., Iterator[Any]]) -> type[GeneratorStepDecorator]:
     """Make a step decorator of a generator function.
 
     ::
