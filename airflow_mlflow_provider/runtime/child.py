@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable
 
 from airflow_mlflow_provider.exception import DataException
 from airflow_mlflow_provider.runtime.assignment import Assignment, Report, receive, send
@@ -69,8 +68,3 @@ def forget_inherited_randomness() -> None:
     generator = numpy_random.mtrand._rand._bit_generator
     if getattr(generator, "seed_seq", None) is not None:
         numpy_random.seed()
-
-
-def task_main_of(context_of: Callable[[], FlowContext]) -> Callable[[socket.socket], int]:
-    """A child's main function whose context is made known later, before the first task is forked."""
-    return lambda control: task_main(context_of(), control)

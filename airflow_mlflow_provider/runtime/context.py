@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,6 +33,22 @@ class FlowContext(msgspec.Struct, frozen=True):
         if any(spec.attribute == name for spec in self.manifest.parameters):
             return "parameter"
         return "config" if name in self.manifest.configs else "constant"
+
+
+def load_context(file: Path, manifest: FlowManifest) -> FlowContext:
+    """Load a flow's file so that this process can run its steps.
+
+    Args:
+        file: The flow's file.
+        manifest: The flow as data.
+
+    Raises:
+        CommandException: The file is absent, or defines no such class.
+        Exception: Whatever the file raises when it is executed.
+    """
+    from airflow_mlflow_provider.runtime.flow_code import load_flow_class
+
+    return FlowContext(load_flow_class(file, manifest.code.class_name), manifest)
 
 
 def member_names(flow_class: type[FlowSpec], manifest: FlowManifest) -> list[str]:

@@ -18,17 +18,19 @@ import msgspec
 from airflow_mlflow_provider.exception import ObjectExists
 from airflow_mlflow_provider.plan.identity import local_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
+from airflow_mlflow_provider.runtime.assemble import flow_file
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
 from airflow_mlflow_provider.runtime.child import preload, task_main
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.fallback import stand_in
 from airflow_mlflow_provider.runtime.heartbeat import Pulse
+from airflow_mlflow_provider.runtime.launching import start_method
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import CodePackage
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler, Work
-from airflow_mlflow_provider.runtime.supervisor import LogPolicy, Supervisor
+from airflow_mlflow_provider.runtime.supervisor import Launcher, LogPolicy, Supervisor
 from airflow_mlflow_provider.runtime.zygote import Zygote
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
@@ -121,22 +123,32 @@ def run_flow(
     Raises:
         MetaflowException: The run could not be started.
     """
-    zygote = Zygote(lambda control: task_main(context, control), lambda: preload(context.manifest.store))
+    launcher = _launcher(context)
     try:
-        return _LocalRunner(context.manifest, options, observer, zygote).run(parameters, package)
+        return _LocalRunner(context.manifest, options, observer, launcher).run(parameters, package)
     finally:
-        zygote.close()
+        launcher.close()
+
+
+def _launcher(context: FlowContext) -> Launcher:
+    if start_method() == "fork":
+        return Zygote(lambda control: task_main(context, control), lambda: preload(context.manifest.store))
+    from airflow_mlflow_provider.runtime.spawn import SpawnLauncher
+
+    launcher = SpawnLauncher()
+    launcher.load(context.manifest, flow_file(context.flow_class))
+    return launcher
 
 
 class _LocalRunner:
     def __init__(
-        self, manifest: FlowManifest, options: LocalOptions, observer: RunObserver, zygote: Zygote
+        self, manifest: FlowManifest, options: LocalOptions, observer: RunObserver, launcher: Launcher
     ) -> None:
         self._manifest = manifest
         self._options = options
         self._observer = observer
         self._ledger = Ledger(open_store(manifest.store))
-        self._zygote = zygote
+        self._launcher = launcher
         self._failed: list[TaskResult] = []
         self._ended = False
         self._signal = 0
@@ -145,7 +157,7 @@ class _LocalRunner:
         run = self._create(parameters, package)
         self._observer.run_started(run)
         supervisor = Supervisor(
-            self._zygote,
+            self._launcher,
             self._ledger,
             self._observer,
             self._options.logs,

@@ -45,7 +45,7 @@ class Launcher(Protocol):
         ...
 
     def close(self) -> None:
-        """End all task processes."""
+        """End all task processes. May be called again."""
         ...
 
 

@@ -17,22 +17,17 @@ import gc
 import os
 import signal
 import socket
-import struct
 import sys
-import threading
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-_ANSWER = struct.Struct("!cii")
+from airflow_mlflow_provider.runtime.launching import ANSWER, ENDED, STARTED, Answers
+from airflow_mlflow_provider.runtime.process import attach_streams, end_process
+
 _DESCRIPTORS = 3
 
 ChildMain = Callable[[socket.socket], int]
-
-
-# A stream that owns its descriptor closes it when it is collected, and with it the new stream of that number.
-_replaced_streams: list[object] = []
 
 
 class Zygote:
@@ -52,7 +47,7 @@ class Zygote:
             _serve_and_exit(theirs, ours, child_main, prepare)
         theirs.close()
         self._socket = ours
-        self._buffer = b""
+        self._answers = Answers(ours)
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when an answer waits."""
@@ -65,27 +60,13 @@ class Zygote:
 
     def answers(self) -> list[tuple[bytes, int, int]] | None:
         """The answers that wait, after :meth:`fileno` became readable; ``None`` if the zygote is gone."""
-        try:
-            data = self._socket.recv(65536)
-        except ConnectionResetError:
-            return None
-        if not data:
-            return None
-        self._buffer += data
-        whole = len(self._buffer) // _ANSWER.size * _ANSWER.size
-        answers, self._buffer = self._buffer[:whole], self._buffer[whole:]
-        return list(_ANSWER.iter_unpack(answers))
+        return self._answers.read()
 
     def close(self) -> None:
         """End the zygote and all of its children."""
         self._socket.close()
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
-
-
-def fork_is_safe() -> bool:
-    """Whether this process may be forked: only one Python thread, on a platform whose libraries survive it."""
-    return sys.platform.startswith("linux") and threading.active_count() == 1
 
 
 def _serve_and_exit(
@@ -149,31 +130,23 @@ class _Server:
         for descriptor in descriptors:
             os.close(descriptor)
         self._children.add(pid)
-        self._channel.sendall(_ANSWER.pack(b"S", pid, 0))
+        self._channel.sendall(ANSWER.pack(STARTED, pid, 0))
         return True
 
     def _become_task(self, control: int, stdout: int, stderr: int) -> NoReturn:
-        code = 1
-        try:
+        def main() -> int:
             os.setpgid(0, 0)
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-                signal.signal(
-                    number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-                )
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._channel.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
             attach_streams(stdout, stderr)
-            code = self._child_main(socket.socket(fileno=control))
-        except BaseException:  # noqa: BLE001 - the process ends here; its last words go to the task's log
-            os.write(2, traceback.format_exc().encode())
-        finally:
-            with suppress(Exception):
-                sys.stdout.flush()
-            with suppress(Exception):
-                sys.stderr.flush()
-            os._exit(code)
+            return self._child_main(socket.socket(fileno=control))
+
+        end_process(main)
 
     def _reap(self) -> None:
         while self._children:
@@ -185,28 +158,9 @@ class _Server:
                 return
             self._children.discard(pid)
             with suppress(OSError):
-                self._channel.sendall(_ANSWER.pack(b"X", pid, status))
+                self._channel.sendall(ANSWER.pack(ENDED, pid, status))
 
     def _kill_all(self) -> None:
         for pid in self._children:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-
-
-def attach_streams(stdout: int, stderr: int) -> None:
-    """Make two descriptors this process's standard output and error, line buffered; standard input is empty."""
-    _replaced_streams.extend(
-        (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
-    )
-    empty = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((empty, 0), (stdout, 1), (stderr, 2)):
-        os.dup2(source, target)
-        if source > 2:
-            os.close(source)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        stream = open(  # noqa: SIM115 - lives as long as the process
-            number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
-        )
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
