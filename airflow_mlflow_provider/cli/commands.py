@@ -18,6 +18,7 @@ _COMMANDS = {
     "output-dot": "inspect_commands",
     "version": "inspect_commands",
     "run": "run_command",
+    "resume": "run_command",
     "dump": "dump_command",
     "logs": "logs_commands",
     "airflow": "airflow_commands",

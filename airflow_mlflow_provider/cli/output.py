@@ -14,8 +14,10 @@ from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.local import LocalRun
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.request import TaskResult
+from airflow_mlflow_provider.runtime.resume import ResumePlan
 from airflow_mlflow_provider.store.records import RunRecord
 
+_SHOWN_REASONS = 10
 _COLORS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green", "bright_blue")
 
 
@@ -42,6 +44,11 @@ class RunPrinter:
         if self._run_id_file:
             Path(self._run_id_file).write_text(run.run, encoding="utf-8")
         self._session.note(f"Run {run.flow}/{run.run} by {run.user}, artifacts in {self._session.store_url}")
+
+    def resumed(self, plan: ResumePlan) -> None:
+        """Tell what the run takes over."""
+        for line in plan_lines(plan):
+            self._session.note(line)
 
     def started(self, assignment: Assignment, pid: int) -> None:
         """Tell that a task has started."""
@@ -97,3 +104,14 @@ class RunPrinter:
             text = click.style(text, dim=True) if dim else text
         sys.stdout.write(f"{stamp} {head} {text}\n")
         sys.stdout.flush()
+
+
+def plan_lines(plan: ResumePlan) -> list[str]:
+    """What a resumed run takes over and what it runs, for people."""
+    carried = ", ".join(f"{step} ({count})" for step, count in plan.carried_count.items())
+    lines = [f"Taken over from {plan.origin}: {carried or 'nothing'}"]
+    shown = list(plan.reasons.items())[:_SHOWN_REASONS]
+    lines += [f"  runs: {task}, which {reason}" for task, reason in shown]
+    if len(plan.reasons) > len(shown):
+        lines.append(f"  and {len(plan.reasons) - len(shown)} more, and all that follows them")
+    return lines

@@ -73,6 +73,12 @@ def given_parameters(
     return given
 
 
+def explicit_parameters(flow_class: type[FlowSpec], values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that a command line itself gives values to, as JSON, by name."""
+    found = {parameter.name: values.get(_variable(parameter)) for parameter in flow_parameters(flow_class)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _option(parameter: Parameter) -> click.Option:
     shown = parameter.shows_default and parameter.default is not None and not callable(parameter.default)
     default_text = f"  [default: {parameter.default}]" if shown else ""

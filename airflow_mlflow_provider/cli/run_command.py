@@ -1,65 +1,113 @@
-"""``run``: the flow on this machine."""
+"""``run`` and ``resume``: the flow on this machine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from airflow_mlflow_provider.cli.output import RunPrinter
-from airflow_mlflow_provider.cli.parameter_options import given_parameters, parameter_options
+from airflow_mlflow_provider.cli.output import RunPrinter, plan_lines
+from airflow_mlflow_provider.cli.parameter_options import (
+    explicit_parameters,
+    given_parameters,
+    parameter_options,
+)
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.flow.parameters import flow_parameters
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.local import LocalOptions, LocalRun, run_flow
 from airflow_mlflow_provider.runtime.package import CodePackage, build_package
+from airflow_mlflow_provider.runtime.resume import ResumeRequest, plan_resume_of
 from airflow_mlflow_provider.runtime.supervisor import LogPolicy
 
 _SIGNAL_BASE = 128
+_LOOKED_AT = 100
 
 
 def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
-    """The ``run`` command of a flow; its parameters are options."""
-    options = [
-        click.Option(["--tag", "tags"], multiple=True, help="Tag of the run; may be repeated."),
-        click.Option(
-            ["--max-workers"], type=click.IntRange(1), default=get("max_workers"), show_default=True
-        ),
-        click.Option(
+    """The ``run`` or ``resume`` command of a flow; its parameters are options."""
+    options = _options()
+    taken = {option for parameter in options for option in parameter.opts}
+    parameters = parameter_options(flow_class, taken)
+    if name == "resume":
+        return click.Command(
+            name,
+            callback=_callback(_resume),
+            params=[*_resume_options(), *options, *parameters],
+            help="Start a new run that takes over what has finished in another one.",
+        )
+    return click.Command(
+        name, callback=_callback(_run), params=[*options, *parameters], help="Run the flow on this machine."
+    )
+
+
+def _callback(command: Callable[[Session, dict[str, Any]], int]) -> Callable[..., int]:
+    def call(**values: Any) -> int:
+        return command(click.get_current_context().obj, values)
+
+    return call
+
+
+def _options() -> list[click.Parameter]:
+    option = click.Option
+    return [
+        option(["--tag", "tags"], multiple=True, help="Tag of the run; may be repeated."),
+        option(["--max-workers"], type=click.IntRange(1), default=get("max_workers"), show_default=True),
+        option(
             ["--max-num-splits"],
             type=click.IntRange(1),
             default=get("max_num_splits"),
             show_default=True,
             help="Widest foreach allowed.",
         ),
-        click.Option(
+        option(
             ["--max-log-size"],
             type=float,
             default=get("max_log_size"),
             show_default=True,
             help="MB kept of each stream of each task.",
         ),
-        click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
-        click.Option(["--namespace", "user_namespace"], help="Namespace of the client in steps."),
-        click.Option(["--keep-going"], is_flag=True, help="Let independent branches finish after a failure."),
-        click.Option(
+        option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
+        option(["--namespace", "user_namespace"], help="Namespace of the client in steps."),
+        option(["--keep-going"], is_flag=True, help="Let independent branches finish after a failure."),
+        option(
             ["--max-iterations"], type=click.IntRange(1), default=get("max_iterations"), show_default=True
         ),
     ]
 
-    def run(**values: Any) -> int:
-        return _run(click.get_current_context().obj, values)
 
-    taken = {option for parameter in options for option in parameter.opts}
-    params: list[click.Parameter] = [*options, *parameter_options(flow_class, taken)]
-    return click.Command(name, callback=run, params=params, help="Run the flow on this machine.")
+def _resume_options() -> list[click.Parameter]:
+    return [
+        click.Argument(["step_to_rerun"], required=False),
+        click.Option(["--origin-run-id"], help="The run to resume; the latest local run by default."),
+        click.Option(["--dry-run"], is_flag=True, help="Tell what would be taken over and what would run."),
+    ]
 
 
 def _run(session: Session, values: dict[str, Any]) -> int:
-    manifest = session.manifest()
     parameters = given_parameters(session.flow_class, values, session.flow_name)
+    return _start(session, values, parameters, None)
+
+
+def _resume(session: Session, values: dict[str, Any]) -> int:
+    parameters = explicit_parameters(session.flow_class, values)
+    origin = values["origin_run_id"] or _latest_local_run(session)
+    request = ResumeRequest(origin, values["step_to_rerun"], frozenset(_attributes(session, parameters)))
+    if values["dry_run"]:
+        for line in plan_lines(plan_resume_of(session.ledger(), session.graph, request)):
+            click.echo(line)
+        return 0
+    return _start(session, values, parameters, request)
+
+
+def _start(
+    session: Session, values: dict[str, Any], parameters: dict[str, Any], resume: ResumeRequest | None
+) -> int:
     printer = RunPrinter(session, values["run_id_file"])
     options = LocalOptions(
         user=session.user,
@@ -73,10 +121,27 @@ def _run(session: Session, values: dict[str, Any]) -> int:
         tags=tuple(values["tags"]),
         logs=LogPolicy(int(values["max_log_size"] * 1_000_000), get("log_flush_s")),
     )
-    context = FlowContext(session.flow_class, manifest)
-    ended = run_flow(context, parameters, options, printer, lambda: _package(session))
+    context = FlowContext(session.flow_class, session.manifest())
+    ended = run_flow(context, parameters, options, printer, lambda: _package(session), resume)
     printer.finished(ended)
     return _exit_code(ended)
+
+
+def _attributes(session: Session, parameters: dict[str, Any]) -> list[str]:
+    return [p.attribute for p in flow_parameters(session.flow_class) if p.name in parameters]
+
+
+def _latest_local_run(session: Session) -> str:
+    """The newest run that was not started by Airflow."""
+    latest = session.ledger().latest(session.flow_name, _LOOKED_AT)
+    for run in latest:
+        if not run.startswith("airflow-"):
+            return run
+    raise CommandException(
+        f"There is no local run of {session.flow_name} to resume in {session.store_url}.",
+        fix="Name a run with --origin-run-id.",
+        where={"flow": session.flow_name},
+    )
 
 
 def _package(session: Session) -> CodePackage:

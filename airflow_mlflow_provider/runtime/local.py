@@ -24,12 +24,14 @@ from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_poli
 from airflow_mlflow_provider.runtime.child import preload, task_main
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.fallback import stand_in
+from airflow_mlflow_provider.runtime.frontier import Frontier
 from airflow_mlflow_provider.runtime.heartbeat import Pulse
 from airflow_mlflow_provider.runtime.launching import start_method
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import CodePackage
 from airflow_mlflow_provider.runtime.request import TaskResult
-from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler, Work
+from airflow_mlflow_provider.runtime.resume import ResumePlan, ResumeRequest, plan_resume_of
+from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
 from airflow_mlflow_provider.runtime.supervisor import Launcher, LogPolicy, Supervisor
 from airflow_mlflow_provider.runtime.zygote import Zygote
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -42,6 +44,10 @@ class RunObserver(Protocol):
 
     def run_started(self, run: RunRecord) -> None:
         """The run has its id; no task has started."""
+        ...
+
+    def resumed(self, plan: ResumePlan) -> None:
+        """What the run takes over, and where it goes on."""
         ...
 
     def started(self, assignment: Assignment, pid: int) -> None:
@@ -107,6 +113,7 @@ def run_flow(
     options: LocalOptions,
     observer: RunObserver,
     package: Callable[[], CodePackage] | None = None,
+    resume: ResumeRequest | None = None,
 ) -> LocalRun:
     """Run a flow on this machine.
 
@@ -119,13 +126,14 @@ def run_flow(
         options: How to run.
         observer: Is told what happens.
         package: Makes the code package to store with the run.
+        resume: What to take over from which run; ``parameters`` are those that differ from the origin's.
 
     Raises:
         MetaflowException: The run could not be started.
     """
     launcher = _launcher(context)
     try:
-        return _LocalRunner(context.manifest, options, observer, launcher).run(parameters, package)
+        return _LocalRunner(context.manifest, options, observer, launcher).run(parameters, package, resume)
     finally:
         launcher.close()
 
@@ -153,9 +161,21 @@ class _LocalRunner:
         self._ended = False
         self._signal = 0
 
-    def run(self, parameters: Mapping[str, Any], package: Callable[[], CodePackage] | None) -> LocalRun:
-        run = self._create(parameters, package)
+    def run(
+        self,
+        parameters: Mapping[str, Any],
+        package: Callable[[], CodePackage] | None,
+        resume: ResumeRequest | None,
+    ) -> LocalRun:
+        plan = None
+        if resume is not None:
+            plan = plan_resume_of(self._ledger, self._manifest.graph, resume)
+            origin = self._ledger.run(self._manifest.flow_name, resume.origin)
+            parameters = {**origin.parameters, **parameters}
+        run = self._create(parameters, package, plan)
         self._observer.run_started(run)
+        if plan is not None:
+            self._observer.resumed(plan)
         supervisor = Supervisor(
             self._launcher,
             self._ledger,
@@ -163,9 +183,10 @@ class _LocalRunner:
             self._options.logs,
             stand_in(self._ledger, self._manifest.graph),
         )
-        scheduler = self._scheduler(run, supervisor)
-        start = self._manifest.graph.start
-        scheduler.add([Work(start, (), 0 if self._manifest.graph[start].is_loop else None, ())])
+        graph = self._manifest.graph
+        frontier = plan.frontier if plan else Frontier(graph, graph.steps)
+        scheduler = self._scheduler(run, supervisor, frontier)
+        scheduler.add(plan.works if plan else [frontier.start()])
         pulse = Pulse(self._ledger.store, run.flow, run.run, self._options.heartbeat)
         with _Interrupts(lambda number: self._interrupted(scheduler, number)):
             try:
@@ -175,7 +196,12 @@ class _LocalRunner:
                 pulse.close()
         return self._seal(run)
 
-    def _create(self, parameters: Mapping[str, Any], package: Callable[[], CodePackage] | None) -> RunRecord:
+    def _create(
+        self,
+        parameters: Mapping[str, Any],
+        package: Callable[[], CodePackage] | None,
+        plan: ResumePlan | None,
+    ) -> RunRecord:
         manifest = self._manifest
         if package is not None:
             code = package()
@@ -186,7 +212,11 @@ class _LocalRunner:
         digest = self._ledger.put_blob(encode(manifest))
         while True:
             record = self._record(parameters, digest, manifest.code.digest)
+            if plan is not None:
+                record = msgspec.structs.replace(record, origin=plan.origin)
             try:
+                if plan is not None:
+                    self._ledger.carry(record.flow, record.run, plan.carried)
                 self._ledger.create_run(record)
             except ObjectExists:
                 continue
@@ -216,7 +246,7 @@ class _LocalRunner:
             provider=self._manifest.provider,
         )
 
-    def _scheduler(self, run: RunRecord, supervisor: Supervisor) -> RegionScheduler:
+    def _scheduler(self, run: RunRecord, supervisor: Supervisor, frontier: Frontier) -> RegionScheduler:
         options, graph = self._options, self._manifest.graph
 
         def policy(step: str) -> AttemptPolicy:
@@ -232,7 +262,7 @@ class _LocalRunner:
             fail_grace=options.fail_grace,
             keep_going=options.keep_going,
         )
-        return RegionScheduler(graph, graph.steps, supervisor, policy, region, self._task_ended)
+        return RegionScheduler(graph, graph.steps, supervisor, policy, region, self._task_ended, frontier)
 
     def _task_ended(self, result: TaskResult) -> None:
         if result.outcome == "failed":

@@ -25,7 +25,7 @@ def run_members(ledger: Ledger, flow: str, run: str) -> DoneRecord:
     Raises:
         MetaflowDataMissing: The start step has not stored it yet.
     """
-    record = ledger.done(members_key(flow, run))
+    record = _stored(ledger, flow, run)
     if record is None:
         raise MetaflowDataMissing(
             f"The parameters of run {flow}/{run} are not stored.",
@@ -36,7 +36,7 @@ def run_members(ledger: Ledger, flow: str, run: str) -> DoneRecord:
 
 
 def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRecord:
-    """Store parameters, configs and constants, unless an earlier attempt of the start step did.
+    """Store parameters, configs and constants, unless an earlier attempt of the run's first task did.
 
     Raises:
         ParameterFieldTypeMismatch: A value given to the run does not have its parameter's type.
@@ -44,7 +44,7 @@ def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRec
     """
     flow = context.manifest.flow_name
     key = members_key(flow, run)
-    stored = ledger.done(key)
+    stored = _stored(ledger, flow, run)
     if stored is not None:
         return stored
     started = time.time()
@@ -58,6 +58,13 @@ def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRec
     except ObjectExists:
         return run_members(ledger, flow, run)
     return record
+
+
+def _stored(ledger: Ledger, flow: str, run: str) -> DoneRecord | None:
+    """The run's own record, or that of the run it resumes if nothing in it has changed."""
+    own = ledger.done(members_key(flow, run))
+    carried = ledger.carried(flow, run).keys(flow, PARAMETERS_STEP).get(ROOT_TASK_ID)
+    return ledger.done(carried) if own is None and carried is not None else own
 
 
 def _values(context: FlowContext, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The scheduler of a region: which task runs next, on a laptop (the region is everything) and inside one Airflow task.
 
-It keeps, for each open split, how many branches it waits for and which have arrived; what has finished and was handed on is
-forgotten, so a foreach of any width takes little memory. Splits go depth-first: the successor of a task that has just
-ended runs before the next split starts.
+What has finished and was handed on is forgotten, so a foreach of any width takes little memory. Splits go depth-first: the
+successor of a task that has just ended runs before the next split starts.
 """
 
 from __future__ import annotations
@@ -15,39 +14,16 @@ from typing import Any
 
 import msgspec
 
-from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
+from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.plan.identity import IndexPath, task_id
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy
+from airflow_mlflow_provider.runtime.frontier import Frontier, Work
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.supervisor import Supervisor
 from airflow_mlflow_provider.store.records import AttemptKey
 
 Policies = Callable[[str], AttemptPolicy]
-
-
-class Work(msgspec.Struct, frozen=True):
-    """A task whose inputs are complete.
-
-    Attributes:
-        step: Name of the step.
-        path: Index path.
-        iteration: Iteration, for a loop step.
-        parents: Attempts to start from, ``None`` to look them up.
-        opened_by: For a join, the attempt of its split.
-        attempt: Storage attempt to make next.
-        retries: Attempts made before in this run of the scheduler.
-        gang: Place in a gang.
-    """
-
-    step: str
-    path: IndexPath = ()
-    iteration: int | None = None
-    parents: tuple[AttemptKey, ...] | None = None
-    opened_by: AttemptKey | None = None
-    attempt: int = 0
-    retries: int = 0
-    gang: dict[str, Any] = {}
 
 
 class RegionOptions(msgspec.Struct, frozen=True):
@@ -90,6 +66,7 @@ class RegionScheduler:
         policies: Attempts and time limit of each step.
         options: How to run.
         on_result: Called with each task's final result, in the order in which they end.
+        frontier: The walk to go on with; a new one by default.
     """
 
     def __init__(
@@ -100,9 +77,8 @@ class RegionScheduler:
         policies: Policies,
         options: RegionOptions,
         on_result: Callable[[TaskResult], None],
+        frontier: Frontier | None = None,
     ) -> None:
-        self._graph = graph
-        self._region = frozenset(region)
         self._supervisor = supervisor
         self._policies = policies
         self._options = options
@@ -110,8 +86,8 @@ class RegionScheduler:
         self._ready: deque[Iterator[Work]] = deque()
         self._delayed: list[tuple[float, int, Work]] = []
         self._works: dict[AttemptKey, Work] = {}
-        self._joins = _Joins(graph)
-        self._gangs: dict[str, _Gang] = {}
+        self._frontier = frontier or Frontier(graph, region)
+        self._gangs: dict[tuple[str, IndexPath], _Gang] = {}
         self._failed = False
         self._stopped = ""
         self._sequence = 0
@@ -203,7 +179,7 @@ class RegionScheduler:
             self._task_failed(work, result)
         else:
             self._on_result(result)
-            self._follow(work, result)
+            self._ready.appendleft(self._frontier.follow(work, result))
 
     def _task_failed(self, work: Work, result: TaskResult) -> None:
         if self._retry([work]):
@@ -227,50 +203,9 @@ class RegionScheduler:
             heapq.heappush(self._delayed, (due, self._sequence, work))
         return True
 
-    def _follow(self, work: Work, result: TaskResult) -> None:
-        """Queue what becomes ready by the end of a task."""
-        node = self._graph[work.step]
-        if result.num_splits is not None:
-            self._joins.opened(work.step, work.path, result.key, result.num_splits)
-            self._ready.appendleft(iter(self._splits(node, work.path, result)))
-            return
-        if node.kind == "static":
-            self._joins.opened(work.step, work.path, result.key, len(result.targets))
-        works = [found for t in result.targets if (found := self._successor(t, work, result)) is not None]
-        if works:
-            self._ready.appendleft(iter(works))
-
-    def _successor(self, target: str, work: Work, result: TaskResult) -> Work | None:
-        if target not in self._region:
-            return None
-        node = self._graph[target]
-        if target == work.step:
-            return Work(work.step, work.path, (work.iteration or 0) + 1, (result.key,))
-        if node.has_inputs:
-            return self._joins.arrive(node, work.step, work.path, result.key)
-        return Work(target, work.path, 0 if node.is_loop else None, (result.key,))
-
-    def _splits(self, node: StepNode, path: IndexPath, result: TaskResult) -> Iterator[Work]:
-        (target,), width = result.targets, result.num_splits or 0
-        if target not in self._region:
-            return
-        if width == 0:
-            join = self._graph[node.matching_join or ""]
-            if join.name in self._region:
-                yield Work(join.name, path, 0 if join.is_loop else None, (), result.key)
-            return
-        first = 0 if self._graph[target].is_loop else None
-        if node.kind != "parallel":
-            yield from (Work(target, (*path, i), first, (result.key,)) for i in range(width))
-            return
-        gang = self._gangs[task_id(path)] = _Gang(width)
-        yield from (
-            Work(target, (*path, i), first, (result.key,), gang=gang.place(i, task_id((*path, 0))))
-            for i in range(width)
-        )
-
     def _gang_node_ended(self, work: Work, result: TaskResult) -> None:
-        gang = self._gangs[task_id(work.path[:-1])]
+        place = (work.step, work.path[:-1])
+        gang = self._gangs.setdefault(place, _Gang(int(work.gang["num_nodes"])))
         gang.ended.append((work, result))
         if result.outcome == "failed" and not gang.stopping:
             gang.stopping = True
@@ -285,7 +220,7 @@ class RegionScheduler:
         if not failures:
             for node_work, node_result in ended:
                 self._on_result(node_result)
-                self._follow(node_work, node_result)
+                self._ready.append(self._frontier.follow(node_work, node_result))
             return
         gang.stopping = False
         if not self._retry([pair[0] for pair in ended]):
@@ -302,8 +237,7 @@ class RegionScheduler:
                 min(1.0, max(0.0, give_up - time.monotonic()) or 1.0)
             ):
                 self._works.pop(assignment.key)
-                if result.outcome != "failed" or not killed:
-                    self._on_result(result)
+                self._on_result(result)
             if not killed and time.monotonic() >= give_up:
                 killed = True
                 self._supervisor.kill(because)
@@ -316,46 +250,3 @@ class _Gang:
         self.size = size
         self.ended: list[tuple[Work, TaskResult]] = []
         self.stopping = False
-
-    def place(self, index: int, control: str) -> dict[str, Any]:
-        return {
-            "main_ip": "127.0.0.1",
-            "num_nodes": self.size,
-            "node_index": index,
-            "control_task_id": control,
-        }
-
-
-class _Joins:
-    """The open splits and what has arrived at their joins."""
-
-    def __init__(self, graph: FlowGraph) -> None:
-        self._graph = graph
-        self._open: dict[tuple[str, IndexPath], tuple[AttemptKey, int]] = {}
-        self._arrived: dict[tuple[str, IndexPath], dict[int, AttemptKey]] = {}
-
-    def opened(self, split: str, path: IndexPath, key: AttemptKey, width: int) -> None:
-        """A split has been taken; its join waits for ``width`` branches."""
-        self._open[split, path] = (key, width)
-
-    def arrive(self, join: StepNode, step: str, path: IndexPath, key: AttemptKey) -> Work | None:
-        """A branch has reached its join; the join's work if it was the last one."""
-        split = self._graph[join.matching_split or ""]
-        outer = path[:-1] if split.is_split else path
-        opened = self._open.get((split.name, outer))
-        if opened is None:
-            return None
-        arrived = self._arrived.setdefault((join.name, outer), {})
-        for position in self._positions(join, split, step, path):
-            arrived[position] = key
-        opener, width = opened
-        if len(arrived) < width:
-            return None
-        del self._open[split.name, outer], self._arrived[join.name, outer]
-        parents = tuple(dict.fromkeys(arrived[i] for i in sorted(arrived)))
-        return Work(join.name, outer, 0 if join.is_loop else None, parents, opener)
-
-    def _positions(self, join: StepNode, split: StepNode, step: str, path: IndexPath) -> list[int]:
-        if split.is_split:
-            return [path[-1]]
-        return [split.out_funcs.index(target) for target in join.branches.get(step, ())]

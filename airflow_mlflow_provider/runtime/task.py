@@ -188,9 +188,13 @@ class _TaskRunner:
         return decorators
 
     def _inherited(self, parents: Sequence[DoneRecord]) -> dict[str, ArtifactEntry]:
-        if self.key.step == self.context.manifest.graph.start and not parents:
-            return store_run_members(self.context, self.ledger, self.key.run).artifacts
-        return self.inputs.inherited(parents)
+        starts_run = self.key.step == self.context.manifest.graph.start and not parents
+        taken_over = any(parent.key.run != self.key.run for parent in parents)
+        if not starts_run and not taken_over:
+            return self.inputs.inherited(parents)
+        # In a resumed run a parameter may have another value than the parents saw.
+        members = store_run_members(self.context, self.ledger, self.key.run).artifacts
+        return members if starts_run else {**self.inputs.inherited(parents), **members}
 
     def _is_end(self) -> bool:
         return self.key.step == self.context.manifest.graph.end

@@ -29,10 +29,11 @@ from airflow_mlflow_provider.runtime.assignment import Assignment, receive, send
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.fallback import caught_death, stand_in
+from airflow_mlflow_provider.runtime.frontier import Work, gang_place
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
-from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler, Work
+from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
 from airflow_mlflow_provider.runtime.supervisor import LogPolicy, Supervisor
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.runtime.zygote import Zygote
@@ -271,13 +272,9 @@ class _Resume:
         )
         size = (opener.transition.num_splits or 0) if opener and opener.transition else 0
         for index in range(size):
-            gang = {
-                "main_ip": "127.0.0.1",
-                "num_nodes": size,
-                "node_index": index,
-                "control_task_id": task_id((*path, 0)),
-            }
-            yield Work(step, (*path, index), attempt=self._request.attempt, gang=gang)
+            yield Work(
+                step, (*path, index), attempt=self._request.attempt, gang=gang_place(path, index, size)
+            )
 
     def _finished(self, step: str, path: tuple[int, ...], iteration: int | None) -> DoneRecord | None:
         request = self._request
