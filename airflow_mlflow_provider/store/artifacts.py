@@ -173,6 +173,8 @@ class ArtifactWriter:
 def _encode(name: str, value: Any, encode: Any = codecs.encode) -> codecs.Encoded:
     try:
         encoded: codecs.Encoded = encode(value)
+    except UnpicklableArtifactException as error:
+        raise _unpicklable(name, value, error) from None
     except MetaflowException:
         raise
     except Exception as error:
@@ -185,8 +187,9 @@ def _unpicklable(name: str, value: Any, error: Exception) -> UnpicklableArtifact
 
     offender = find_offender(name, value)
     what = f"{offender.path} ({offender.type})"
-    if any(_is_of_flow(member) for member in offender.chain):
-        fix = "Store the values that are needed, not `self` or `inputs`."
+    if isinstance(error, UnpicklableArtifactException):
+        # A value of ours, such as `self` or `inputs`, which knows what to do instead.
+        fix = error.fix
     elif isinstance(error, RecursionError):
         fix = "Store a flatter form of it: it is nested too deeply to be pickled."
     else:
@@ -196,11 +199,6 @@ def _unpicklable(name: str, value: Any, error: Exception) -> UnpicklableArtifact
         fix=fix,
         where={"artifact": name, "member": offender.path, "type": offender.type},
     )
-
-
-def _is_of_flow(value: Any) -> bool:
-    own = ("airflow_mlflow_provider.flow.", "airflow_mlflow_provider.runtime.")
-    return any(kind.__module__.startswith(own) for kind in type(value).__mro__)
 
 
 def _configured_mode() -> compression.Mode:

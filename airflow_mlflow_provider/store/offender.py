@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from airflow_mlflow_provider.store.codecs import type_name
-from airflow_mlflow_provider.store.pickling import dump
+from airflow_mlflow_provider.store.pickling import PROTOCOL, dump
 
 _SEARCH_SECONDS = 2.0
 _DEEPEST = 40
@@ -36,7 +37,7 @@ def find_offender(name: str, value: Any) -> Offender:
     """
     until = time.monotonic() + _SEARCH_SECONDS
     path, chain = name, [value]
-    while len(chain) < _DEEPEST and time.monotonic() < until:
+    while len(chain) < _DEEPEST and time.monotonic() < until and not _refuses(chain[-1]):
         for step, member in _members(chain[-1]):
             if not any(member is seen for seen in chain) and not _can_pickle(member):
                 path += step
@@ -55,6 +56,17 @@ def _can_pickle(value: Any) -> bool:
     except Exception:  # noqa: BLE001 - any failure of the value's own code is the answer
         return False
     return True
+
+
+def _refuses(value: Any) -> bool:
+    """Whether a value itself says that it cannot be pickled, whatever its members are."""
+    if isinstance(value, FunctionType):
+        return False
+    try:
+        value.__reduce_ex__(PROTOCOL)
+    except Exception:  # noqa: BLE001 - any failure of the value's own code is the answer
+        return True
+    return False
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:

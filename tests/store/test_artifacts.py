@@ -25,6 +25,8 @@ from airflow_mlflow_provider.exception import (
     UnpicklableArtifactException,
     UnreadableArtifactException,
 )
+from airflow_mlflow_provider.flow.spec import FlowSpec
+from airflow_mlflow_provider.flow.step import step
 from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
 from airflow_mlflow_provider.store.blobs import blob_key
@@ -288,6 +290,25 @@ def test_a_file_in_a_closure_is_named(local: Store, tmp_path: Path) -> None:
 
     with pytest.raises(UnpicklableArtifactException, match=r"model\.closure\(lock\) \(_thread\.lock\)"):
         ArtifactWriter(local, PACK).add("model", guarded)
+
+
+class Tiny(FlowSpec):
+    @step
+    def start(self) -> None:
+        self.next(self.end)
+
+    @step
+    def end(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("wrap", [lambda flow: flow, lambda flow: {"me": [flow]}, lambda flow: lambda: flow])
+def test_the_flow_itself_is_refused_with_what_to_do_instead(local: Store, wrap: Callable[[Any], Any]) -> None:
+    with pytest.raises(UnpicklableArtifactException) as caught:
+        ArtifactWriter(local, PACK).add("whole", wrap(Tiny(use_cli=False)))
+    assert str(caught.value).startswith("The artifact 'whole' cannot be stored: whole")
+    assert "`self`" in str(caught.value)
+    assert "Store the values that are needed" in caught.value.fix
 
 
 def test_a_value_nested_too_deeply_says_so(local: Store) -> None:
