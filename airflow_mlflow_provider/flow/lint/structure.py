@@ -81,11 +81,15 @@ def _mismatch(reading: FlowReading, what: Terminal) -> Iterator[Finding]:
 
 def start_has_callers(reading: FlowReading) -> Iterator[Finding]:
     """G207."""
-    for name in reading.callers(reading.start) if reading.start else ():
+    callers = (name for name, edge in reading.edges.items() if reading.start in edge.targets)
+    for name in callers:
         call = reading.last_call(name)
         message = f"Step {name} goes to the start step {reading.start} (line {call.line}); nothing may."
         yield at_node(
-            reading.steps[name], call.node, message, "Go to another step; a switch may repeat its own step."
+            reading.steps[name],
+            call.node,
+            message,
+            "Go to another step; one after the start may repeat itself, by a switch.",
         )
 
 

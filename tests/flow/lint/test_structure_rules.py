@@ -143,6 +143,17 @@ FAULTY = {
 
         mood = "done"
         """,
+    "a start that repeats itself": """
+        mood = "out"
+
+        @step
+        def start(self):
+            self.next({"again": self.start, "out": self.end}, condition="mood")  #! G207 start
+
+        @step
+        def end(self):
+            pass
+        """,
     "an end that goes on": """
         @step
         def start(self):
@@ -1126,17 +1137,6 @@ SOUND = {
 
         @step
         def end(this):
-            pass
-        """,
-    "a start that repeats itself": """
-        mood = "out"
-
-        @step
-        def start(self):
-            self.next({"again": self.start, "out": self.end}, condition="mood")
-
-        @step
-        def end(self):
             pass
         """,
     "two cases with one target": """
