@@ -13,7 +13,7 @@ from airflow_mlflow_provider.store.records import ArtifactEntry, DoneRecord
 
 
 class InputTask:
-    """One finished branch of a join; its artifacts are attributes.
+    """One finished branch of a join; its artifacts are attributes, and no other name but ``index`` and ``input`` is public.
 
     Args:
         record: The branch's last task.
@@ -33,19 +33,19 @@ class InputTask:
         return self._task.load(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{self.pathspec} has finished; inputs of a join cannot be changed.")
+        raise AttributeError(f"{self._pathspec} has finished; inputs of a join cannot be changed.")
 
     def __dir__(self) -> list[str]:
         return [name for name in self._record.artifacts if not name.startswith("_")]
 
     @property
-    def artifact_entries(self) -> Mapping[str, ArtifactEntry]:
+    def _artifact_entries(self) -> Mapping[str, ArtifactEntry]:
         """Where each artifact of the branch is."""
         entries: Mapping[str, ArtifactEntry] = self._record.artifacts
         return entries
 
     @property
-    def pathspec(self) -> str:
+    def _pathspec(self) -> str:
         """Pathspec of the branch's last task."""
         return str(self._record.key.pathspec)
 
@@ -66,30 +66,29 @@ class InputTask:
         return stack
 
     def __repr__(self) -> str:
-        return f"<input {self.pathspec}>"
+        return f"<input {self._pathspec}>"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise UnpicklableArtifactException(
-            f"An input of a join ({self.pathspec}) cannot be stored as an artifact.",
+            f"An input of a join ({self._pathspec}) cannot be stored as an artifact.",
             fix="Store the values that are needed, not the input.",
         )
 
 
-class Inputs(Sequence[InputTask]):
+class Inputs:
     """The branches of a join, in the order of the split.
 
     ``inputs[i]`` and iteration work for every join; ``inputs.<step>`` names a branch of a static split by the step
-    that ran last in it.
-
-    Attributes:
-        reads: Names of the artifacts read from any input.
+    that ran last in it. No public attribute stands in the way of a step's name, so this is no
+    :class:`collections.abc.Sequence`, whose ``count`` and ``index`` would.
     """
 
     def __init__(self, records: Sequence[DoneRecord], reader: ArtifactReader) -> None:
         self._records = records
         self._reader = reader
         self._made: weakref.WeakValueDictionary[int, InputTask] = weakref.WeakValueDictionary()
-        self.reads: set[str] = set()
+        # Names of the artifacts read from any input.
+        self._reads: set[str] = set()
 
     @overload
     def __getitem__(self, index: int) -> InputTask: ...
@@ -103,7 +102,7 @@ class Inputs(Sequence[InputTask]):
         position = range(len(self))[index]
         made = self._made.get(position)
         if made is None:
-            made = self._made[position] = InputTask(self._records[position], self._reader, self.reads)
+            made = self._made[position] = InputTask(self._records[position], self._reader, self._reads)
         return made
 
     def __len__(self) -> int:

@@ -53,7 +53,7 @@ def merge_artifacts(
             where=where,
         )
     taken = {*inherited, *vars(flow)} - {TASK_ATTRIBUTE}
-    names = dict.fromkeys(name for branch in branches for name in branch.artifact_entries)
+    names = dict.fromkeys(name for branch in branches for name in branch._artifact_entries)
     if include:
         _require_present(include, names, step, where)
         names = dict.fromkeys(include)
@@ -62,22 +62,22 @@ def merge_artifacts(
     conflicts = {name: holders for name in wanted if not _agree(name, holders := _holders(name, branches))}
     if conflicts:
         raise _conflict(conflicts, step, where)
-    return {name: _holders(name, branches)[0].artifact_entries[name] for name in wanted}
+    return {name: _holders(name, branches)[0]._artifact_entries[name] for name in wanted}
 
 
 def _holders(name: str, branches: Sequence[InputTask]) -> list[InputTask]:
-    return [branch for branch in branches if name in branch.artifact_entries]
+    return [branch for branch in branches if name in branch._artifact_entries]
 
 
 def _agree(name: str, holders: Sequence[InputTask]) -> bool:
-    entries = {branch.artifact_entries[name].digest: branch for branch in holders}
+    entries = {branch._artifact_entries[name].digest: branch for branch in holders}
     if len(entries) == 1:
         return True
     from airflow_mlflow_provider.configuration import get
     from airflow_mlflow_provider.store.equality import same_value
 
     limit = int(get("merge_compare_max_bytes"))
-    if any(branch.artifact_entries[name].size > limit for branch in entries.values()):
+    if any(branch._artifact_entries[name].size > limit for branch in entries.values()):
         return False
     first, *others = (getattr(branch, name) for branch in entries.values())
     return all(same_value(first, other) for other in others)
@@ -99,7 +99,7 @@ def _conflict(
 ) -> UnhandledInMergeArtifactsException:
     lines = []
     for name, holders in conflicts.items():
-        values = "; ".join(f"{h.pathspec}: {_short(getattr(h, name))}" for h in holders[:4])
+        values = "; ".join(f"{h._pathspec}: {_short(getattr(h, name))}" for h in holders[:4])
         lines.append(f"  {name}: {values}" + (f"; and {len(holders) - 4} more" if len(holders) > 4 else ""))
     return UnhandledInMergeArtifactsException(
         f"Step {step} cannot merge {len(conflicts)} artifact(s), as branches hold different values:\n"

@@ -144,7 +144,7 @@ class _TaskRunner:
             parents=tuple(parent.key for parent in parents),
             transition=transition,
             artifacts=table,
-            reads=tuple(sorted(task.reads | (inputs.reads if inputs is not None else set()))),
+            reads=tuple(sorted(task.reads | (inputs._reads if inputs is not None else set()))),
             exception=None if verdict.caught is None else exception_record(verdict.caught),
             metadata=self.metadata,
         )
