@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from tests.kubernetes_standin import discovery, patches, schema, streams
 from tests.kubernetes_standin.chaos import SeenRequest
 from tests.kubernetes_standin.cluster import Cluster
+from tests.kubernetes_standin.query import flag, number
 from tests.kubernetes_standin.registry import RETURNS_DELETED
 from tests.kubernetes_standin.resources import JOBS, Resource
 from tests.kubernetes_standin.selectors import Predicate, fields, labels
@@ -79,7 +80,7 @@ class Api:
         _demand_acceptable(request.headers.get("accept", ""))
         target = parse(path)
         query = request.query_params
-        verb = target.verb(request.method, watch=query.get("watch") in ("1", "true"))
+        verb = target.verb(request.method, watch=flag(query.get("watch")))
         seen.update(verb=verb, resource=_full_name(target))
         authorize(user, verb, target)
         self.cluster.chaos.raise_fault(verb, _full_name(target))
@@ -135,7 +136,7 @@ class Api:
         selected = selection(resource, query.get("labelSelector") or "", query.get("fieldSelector") or "")
         if verb == "watch":
             since = _version(query.get("resourceVersion"))
-            seconds = _number(query.get("timeoutSeconds"), "timeoutSeconds")
+            seconds = number(query.get("timeoutSeconds"), "timeoutSeconds")
             events = self.cluster.store.watch(resource, namespace, selected, since, seconds)
             body = streams.reported(self.cluster, streams.watch_body(events))
             return StreamingResponse(body, media_type="application/json")
@@ -207,13 +208,13 @@ def _dry_run(request: Request) -> bool:
 def _delete_options(body: Any, request: Request) -> Json:
     """Body and query parameters of a DELETE; the body wins."""
     options: Json = {}
-    grace = _number(request.query_params.get("gracePeriodSeconds"), "gracePeriodSeconds")
+    grace = number(request.query_params.get("gracePeriodSeconds"), "gracePeriodSeconds")
     if grace is not None:
         options["gracePeriodSeconds"] = int(grace)
     if request.query_params.get("propagationPolicy"):
         options["propagationPolicy"] = request.query_params["propagationPolicy"]
     if request.query_params.get("orphanDependents"):
-        options["orphanDependents"] = request.query_params["orphanDependents"] == "true"
+        options["orphanDependents"] = flag(request.query_params["orphanDependents"])
     if _dry_run(request):
         options["dryRun"] = ["All"]
     if body is not None:
@@ -229,7 +230,7 @@ def _list(resource: Resource, items: list[Json], version: int, request: Request)
     """A ``List``, one page of it when the client set a limit; items carry no kind, as from a real server."""
     query = request.query_params
     start = _decode_continue(query["continue"]) if query.get("continue") else 0
-    limit = int(_number(query.get("limit"), "limit") or 0)
+    limit = int(number(query.get("limit"), "limit") or 0)
     end = start + limit if limit else len(items)
     metadata: Json = {"resourceVersion": str(version)}
     if end < len(items):
@@ -252,15 +253,6 @@ def _decode_continue(token: str) -> int:
         return int(json.loads(base64.urlsafe_b64decode(token))["start"])
     except (binascii.Error, ValueError, KeyError) as error:
         raise gone("The provided continue parameter is too old or malformed") from error
-
-
-def _number(text: str | None, name: str) -> float | None:
-    if text is None or text == "":
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise bad_request(f'Invalid value: "{text}": {name} must be a number') from error
 
 
 def _version(text: str | None) -> int | None:

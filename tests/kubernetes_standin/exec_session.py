@@ -18,6 +18,7 @@ from tests.kubernetes_standin.container_process import (
     open_reader,
 )
 from tests.kubernetes_standin.container_runner import ContainerRunner
+from tests.kubernetes_standin.query import flag
 from tests.kubernetes_standin.status import ApiError, Json, bad_request
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -32,8 +33,8 @@ class ExecSession:
         self.socket = socket
         self.container = container
         self.command = query.getlist("command")
-        self.tty = _flag(query.get("tty"))
-        self.wants = {name: _flag(query.get(name)) for name in ("stdin", "stdout", "stderr")}
+        self.tty = flag(query.get("tty"))
+        self.wants = {name: flag(query.get(name)) for name in ("stdin", "stdout", "stderr")}
 
     async def run(self) -> None:
         """Until the command ends or the client leaves. Raises ``ApiError`` before the connection is accepted."""
@@ -191,7 +192,3 @@ def _final_status(ended: Exit) -> Json:
         "metadata": {}, "status": "Failure", "message": message, "reason": "NonZeroExitCode",
         "details": {"causes": causes},
     }  # fmt: skip
-
-
-def _flag(text: str | None) -> bool:
-    return (text or "").lower() in ("1", "true")

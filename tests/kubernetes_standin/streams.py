@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from tests.kubernetes_standin.cluster import Cluster
 from tests.kubernetes_standin.container_log import ContainerLog, LogOptions
 from tests.kubernetes_standin.pod_status import ContainerRecord
+from tests.kubernetes_standin.query import flag, number
 from tests.kubernetes_standin.resources import PODS
 from tests.kubernetes_standin.status import ApiError, Json, bad_request
 from tests.kubernetes_standin.store import WatchEvent
@@ -50,7 +51,7 @@ async def log_response(cluster: Cluster, target: Target, query: dict[str, str]) 
     """``GET pods/NAME/log``. Raises ``ApiError``."""
     pod = cluster.store.get(PODS, target.namespace, target.name)
     options = _options(query)
-    log = _find_log(cluster, pod, query.get("container", ""), previous=_flag(query, "previous"))
+    log = _find_log(cluster, pod, query.get("container", ""), previous=flag(query.get("previous")))
     cut = cluster.chaos.take_log_drop(target.name)
     body = reported(cluster, log.read(options))
     if cut is not None:
@@ -106,30 +107,22 @@ def _options(query: dict[str, str]) -> LogOptions:
         except ValueError as error:
             raise bad_request(f'Invalid value: "{query["sinceTime"]}": sinceTime is not a time') from error
     return LogOptions(
-        follow=_flag(query, "follow"),
-        timestamps=_flag(query, "timestamps"),
+        follow=flag(query.get("follow")),
+        timestamps=flag(query.get("timestamps")),
         tail_lines=_positive(query, "tailLines", least=0),
         since=since,
         limit_bytes=_positive(query, "limitBytes"),
     )
 
 
-def _flag(query: dict[str, str], name: str) -> bool:
-    return query.get(name, "").lower() in ("1", "true")
-
-
 def _positive(query: dict[str, str], name: str, least: int = 1) -> int | None:
-    text = query.get(name)
-    if not text:
+    value = number(query.get(name), name)
+    if value is None:
         return None
-    try:
-        value = int(text)
-    except ValueError as error:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
     if value < least:
-        message = f'PodLogOptions "" is invalid: {name}: Invalid value: {value}: must be greater than or equal to {least}'
-        raise ApiError(422, "Invalid", message, {"kind": "PodLogOptions"})
-    return value
+        detail = f"{name}: Invalid value: {value:g}: must be greater than or equal to {least}"
+        raise ApiError(422, "Invalid", f'PodLogOptions "" is invalid: {detail}', {"kind": "PodLogOptions"})
+    return int(value)
 
 
 async def _cut_after(body: AsyncIterator[bytes], lines: int) -> AsyncIterator[bytes]:

@@ -10,14 +10,16 @@ import pytest
 from kubernetes import client, config
 
 from tests.kubernetes_standin import KubernetesStandin
-from tests.kubernetes_standin_tests.pods import Pods
+from tests.kubernetes_standin_tests.pods import Pods, close
 
 
 @pytest.fixture(scope="session")
 def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesStandin]:
     """Started once."""
     directory: Path = tmp_path_factory.mktemp("standin")
-    with KubernetesStandin(directory, node_labels={"disk": "fast"}, capacity={"nvidia.com/gpu": "2"}) as standin:
+    with KubernetesStandin(
+        directory, node_labels={"disk": "fast"}, capacity={"nvidia.com/gpu": "2"}
+    ) as standin:
         yield standin
 
 
@@ -34,7 +36,7 @@ def api_client(standin: KubernetesStandin) -> Iterator[Any]:
     """The official client with all rights."""
     api_client = config.new_client_from_config(str(standin.kubeconfig))
     yield api_client
-    api_client.close()
+    close(api_client)
 
 
 @pytest.fixture

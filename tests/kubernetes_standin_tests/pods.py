@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
 
 PATIENCE_SECONDS = 20.0
 
@@ -107,3 +109,28 @@ def terminated(pod: Any, container: str = "base") -> Any:
     """How a container ended."""
     statuses = [*(pod.status.container_statuses or []), *(pod.status.init_container_statuses or [])]
     return next(status.state.terminated for status in statuses if status.name == container)
+
+
+@contextmanager
+def open_session(pods: Pods, *command: str, name: str = "pod", **options: Any) -> Iterator[Any]:
+    """A command in a pod's container. The client's own ``close`` leaves the socket open once the server has closed."""
+    wanted = {"stdout": True, "stderr": True, "stdin": False, "tty": False, **options}
+    connect = pods.core.connect_get_namespaced_pod_exec
+    session = stream(connect, name, "default", command=list(command), _preload_content=False, **wanted)
+    try:
+        yield session
+    finally:
+        session.sock.shutdown()
+
+
+def execute(pods: Pods, *command: str, **options: Any) -> Any:
+    """A command that has ended; its client holds what it said."""
+    with open_session(pods, *command, **options) as session:
+        session.run_forever(timeout=PATIENCE_SECONDS)
+    return session
+
+
+def close(api_client: Any) -> None:
+    """Close a client's connections, which its own ``close`` leaves to the garbage collector."""
+    api_client.rest_client.pool_manager.clear()
+    api_client.close()

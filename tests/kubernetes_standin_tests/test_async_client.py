@@ -52,7 +52,10 @@ def test_events_are_listed_and_watched(standin: KubernetesStandin, pods: Pods) -
         reasons = []
         async with watch.Watch() as watching:
             async for event in watching.stream(
-                core.list_namespaced_event, "default", field_selector="involvedObject.name=pod", timeout_seconds=1
+                core.list_namespaced_event,
+                "default",
+                field_selector="involvedObject.name=pod",
+                timeout_seconds=1,
             ):
                 reasons.append(event["object"].reason)
         return reasons

@@ -64,7 +64,9 @@ def test_ordered_failures_happen_so_many_times(standin: KubernetesStandin, pods:
     assert answers[0].json()["reason"] == "TooManyRequests"
 
 
-def test_a_log_connection_breaks_after_so_many_lines(standin: KubernetesStandin, pods: Pods, core: Any) -> None:
+def test_a_log_connection_breaks_after_so_many_lines(
+    standin: KubernetesStandin, pods: Pods, core: Any
+) -> None:
     pods.run(shell("for i in 1 2 3 4; do echo line $i; done"))
     standin.admin.drop_logs(lines=2)
     response = core.read_namespaced_pod_log("pod", "default", follow=True, _preload_content=False)

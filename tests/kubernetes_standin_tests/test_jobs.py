@@ -26,11 +26,15 @@ def finished(batch: Any) -> Any:
 
 def test_an_indexed_job_runs_one_pod_per_index(batch: Any, core: Any, pods: Pods) -> None:
     script = "echo $JOB_COMPLETION_INDEX on $HOSTNAME"
-    batch.create_namespaced_job("default", job_body(script, completionMode="Indexed", completions=3, parallelism=2))
+    batch.create_namespaced_job(
+        "default", job_body(script, completionMode="Indexed", completions=3, parallelism=2)
+    )
     job = finished(batch)
     assert (job.status.succeeded, job.status.completed_indexes) == (3, "0-2")
     assert conditions(batch)["Complete"] == "CompletionsReached"
-    members = core.list_namespaced_pod("default", label_selector="batch.kubernetes.io/job-name=job,flow=f").items
+    members = core.list_namespaced_pod(
+        "default", label_selector="batch.kubernetes.io/job-name=job,flow=f"
+    ).items
     for pod in members:
         index = pod.metadata.annotations["batch.kubernetes.io/job-completion-index"]
         assert pod.metadata.labels["batch.kubernetes.io/job-completion-index"] == index
@@ -113,7 +117,9 @@ def test_a_job_whose_pods_are_refused_says_so(batch: Any, core: Any) -> None:
 
     def reasons() -> set[str]:
         selector = "involvedObject.kind=Job,involvedObject.name=job"
-        return {event.reason for event in core.list_namespaced_event("default", field_selector=selector).items}
+        return {
+            event.reason for event in core.list_namespaced_event("default", field_selector=selector).items
+        }
 
     wait_until("the event", lambda: "FailedCreate" in reasons())
     core.create_namespaced_service_account("default", {"metadata": {"name": "ghost"}})

@@ -56,7 +56,9 @@ def test_a_pod_is_placed_addressed_and_conditioned(pods: Pods) -> None:
         ({"limits": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
     ],
 )
-def test_the_quality_of_service_follows_the_resources(pods: Pods, resources: dict[str, Any], quality: str) -> None:
+def test_the_quality_of_service_follows_the_resources(
+    pods: Pods, resources: dict[str, Any], quality: str
+) -> None:
     assert pods.create(pod_body(resources=resources)).status.qos_class == quality
 
 
@@ -117,7 +119,9 @@ def test_a_missing_secret_keeps_the_pod_waiting_until_it_is_there(core: Any, pod
     assert pods.log() == "here\n"
 
 
-@pytest.mark.parametrize("image", ["missing:1", "registry.example/team/missing-model", "python:does-not-exist"])
+@pytest.mark.parametrize(
+    "image", ["missing:1", "registry.example/team/missing-model", "python:does-not-exist"]
+)
 def test_a_missing_image_is_never_pulled(pods: Pods, image: str) -> None:
     pods.create(pod_body(image=image))
     pod = pods.waiting("ImagePullBackOff")
@@ -147,7 +151,9 @@ def test_a_container_without_a_command_cannot_be_created(pods: Pods) -> None:
 
 
 def test_volumes_are_mounted_where_the_container_asks(core: Any, pods: Pods, tmp_path: Path) -> None:
-    core.create_namespaced_secret("default", {"metadata": {"name": "s"}, "data": {"k": base64.b64encode(b"hush").decode()}})
+    core.create_namespaced_secret(
+        "default", {"metadata": {"name": "s"}, "data": {"k": base64.b64encode(b"hush").decode()}}
+    )
     core.create_namespaced_config_map("default", {"metadata": {"name": "c"}, "data": {"a": "1", "b": "2"}})
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     core.create_namespaced_persistent_volume_claim("default", {"metadata": {"name": "p"}, "spec": claim})
@@ -167,7 +173,13 @@ def test_volumes_are_mounted_where_the_container_asks(core: Any, pods: Pods, tmp
         {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}},
         {"name": "pod", "downwardAPI": downward},
     ]
-    paths = {"secret": "/secret", "config": "/etc/deep/path", "host": "/host", "claim": "/claim", "memory": "/memory"}
+    paths = {
+        "secret": "/secret",
+        "config": "/etc/deep/path",
+        "host": "/host",
+        "claim": "/claim",
+        "memory": "/memory",
+    }
     mounts = [{"name": name, "mountPath": path, "readOnly": name == "secret"} for name, path in paths.items()]
     body["spec"]["containers"][0]["volumeMounts"] = [*mounts, {"name": "pod", "mountPath": "/pod"}]
     assert pods.run(body).status.phase == "Succeeded", pods.log()
@@ -186,7 +198,11 @@ def test_volumes_are_mounted_where_the_container_asks(core: Any, pods: Pods, tmp
 def test_containers_share_an_empty_directory_and_nothing_else(pods: Pods) -> None:
     body = shell("echo hidden > /tmp/mine; echo shown > /shared/file; sleep 0.2; cat /shared/answer")
     other = dict(body["spec"]["containers"][0], name="other")
-    other["command"] = ["sh", "-c", "until cat /shared/file; do sleep 0.05; done; ls /tmp; echo seen > /shared/answer"]
+    other["command"] = [
+        "sh",
+        "-c",
+        "until cat /shared/file; do sleep 0.05; done; ls /tmp; echo seen > /shared/answer",
+    ]
     body["spec"]["containers"][0]["command"][2] = (
         "echo hidden > /tmp/mine; echo shown > /shared/file; until cat /shared/answer; do sleep 0.05; done"
     )
@@ -238,7 +254,12 @@ def test_init_containers_run_in_order_before_the_others(pods: Pods) -> None:
     body["spec"]["volumes"] = [{"name": "work", "emptyDir": {}}]
     body["spec"]["containers"][0]["volumeMounts"] = mount
     body["spec"]["initContainers"] = [
-        {"name": name, "image": "python", "command": ["sh", "-c", f"echo {name} >> /work/log"], "volumeMounts": mount}
+        {
+            "name": name,
+            "image": "python",
+            "command": ["sh", "-c", f"echo {name} >> /work/log"],
+            "volumeMounts": mount,
+        }
         for name in ("first", "second")
     ]
     pod = pods.run(body)
@@ -299,7 +320,9 @@ def test_deletion_sends_sigterm_and_waits_for_the_process(pods: Pods, standin: K
     assert record["last"]["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
 
 
-def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(pods: Pods, standin: KubernetesStandin) -> None:
+def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(
+    pods: Pods, standin: KubernetesStandin
+) -> None:
     pods.create(pod_body("pod", "sleep", "60"))
     pods.running()
     start = time.monotonic()

@@ -11,7 +11,7 @@ import psutil
 from kubernetes import client, config
 
 from tests.kubernetes_standin import Image, KubernetesStandin
-from tests.kubernetes_standin_tests.pods import Pods, pod_body, wait_until
+from tests.kubernetes_standin_tests.pods import Pods, close, pod_body, wait_until
 
 
 def connect(standin: KubernetesStandin) -> Any:
@@ -29,7 +29,11 @@ def test_https_and_images_are_configurable(tmp_path: Path) -> None:
     (tools / "train").write_text("#!/bin/sh\necho trained with $MODE $*\n")
     (tools / "train").chmod(0o755)
     image = Image(
-        "example/*", path=f"{tools}:/usr/bin:/bin", environment={"MODE": "gpu"}, entrypoint=("train",), expose=(str(tools),)
+        "example/*",
+        path=f"{tools}:/usr/bin:/bin",
+        environment={"MODE": "gpu"},
+        entrypoint=("train",),
+        expose=(str(tools),),
     )
     with KubernetesStandin(tmp_path / "standin", tls=True, images=[image]) as standin:
         assert standin.url.startswith("https://")
@@ -39,8 +43,11 @@ def test_https_and_images_are_configurable(tmp_path: Path) -> None:
         pods = Pods(core)
         assert pods.run(body).status.phase == "Succeeded"
         assert pods.log() == "trained with gpu fast\n"
-        assert "BEGIN CERTIFICATE" in core.read_namespaced_config_map("kube-root-ca.crt", "default").data["ca.crt"]
-        core.api_client.close()
+        assert (
+            "BEGIN CERTIFICATE"
+            in core.read_namespaced_config_map("kube-root-ca.crt", "default").data["ca.crt"]
+        )
+        close(core.api_client)
 
 
 def test_containers_end_with_a_server_that_is_stopped(tmp_path: Path) -> None:
@@ -49,7 +56,7 @@ def test_containers_end_with_a_server_that_is_stopped(tmp_path: Path) -> None:
     core.create_namespaced_pod("default", pod_body("pod", "sh", "-c", "trap '' TERM; sleep 60 & sleep 60"))
     Pods(core).running()
     processes = container_processes(standin)
-    core.api_client.close()
+    close(core.api_client)
     standin.stop()
     assert processes
     assert not any(process.is_running() for process in processes)
@@ -61,7 +68,7 @@ def test_containers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
     core.create_namespaced_pod("default", pod_body("pod", "sh", "-c", "sleep 60 & sleep 60"))
     Pods(core).running()
     processes = container_processes(standin)
-    core.api_client.close()
+    close(core.api_client)
     os.kill(standin.pid, signal.SIGKILL)
     wait_until("the end of the containers", lambda: not any(_alive(process) for process in processes))
     standin.discard()

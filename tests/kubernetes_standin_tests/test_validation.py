@@ -165,7 +165,9 @@ INVALID: dict[str, tuple[Change, str, str]] = {
 
 
 @pytest.mark.parametrize(("change", "field", "reason"), INVALID.values(), ids=INVALID.keys())
-def test_a_pod_that_breaks_a_rule_is_refused_with_the_field(core: Any, change: Change, field: str, reason: str) -> None:
+def test_a_pod_that_breaks_a_rule_is_refused_with_the_field(
+    core: Any, change: Change, field: str, reason: str
+) -> None:
     body = pod_body()
     change(body)
     status = refused(lambda: core.create_namespaced_pod("default", body))
@@ -235,7 +237,10 @@ def test_a_missing_service_account_is_forbidden(core: Any) -> None:
     body["spec"]["serviceAccountName"] = "ghost"
     status = refused(lambda: core.create_namespaced_pod("default", body))
     assert (status["code"], status["reason"]) == (403, "Forbidden")
-    assert 'error looking up service account default/ghost: serviceaccount "ghost" not found' in status["message"]
+    assert (
+        'error looking up service account default/ghost: serviceaccount "ghost" not found'
+        in status["message"]
+    )
 
 
 def test_a_missing_priority_class_is_forbidden(core: Any) -> None:
@@ -281,7 +286,10 @@ def test_dry_run_stores_nothing(core: Any) -> None:
 SECRETS: dict[str, tuple[dict[str, Any], int]] = {
     "key with a space": ({"stringData": {"a b": "x"}}, 422),
     "data that is not base64": ({"data": {"a": "not base64!"}}, 400),
-    "docker configuration without its key": ({"type": "kubernetes.io/dockerconfigjson", "stringData": {}}, 422),
+    "docker configuration without its key": (
+        {"type": "kubernetes.io/dockerconfigjson", "stringData": {}},
+        422,
+    ),
     "too much data": ({"stringData": {"a": "x" * 1_100_000}}, 422),
 }
 
@@ -293,7 +301,9 @@ def test_a_bad_secret_is_refused(core: Any, secret: dict[str, Any], code: int) -
 
 
 def test_an_immutable_secret_cannot_change(core: Any) -> None:
-    core.create_namespaced_secret("default", {"metadata": {"name": "s"}, "stringData": {"a": "1"}, "immutable": True})
+    core.create_namespaced_secret(
+        "default", {"metadata": {"name": "s"}, "stringData": {"a": "1"}, "immutable": True}
+    )
     change = {"stringData": {"a": "2"}}
     assert refused(lambda: core.patch_namespaced_secret("s", "default", change))["code"] == 422
 
