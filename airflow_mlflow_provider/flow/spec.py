@@ -30,6 +30,10 @@ class RunningTask(Protocol):
         """Whether an artifact of this name is inherited."""
         ...
 
+    def forget(self, name: str) -> bool:
+        """Inherit this artifact no more; whether it was inherited."""
+        ...
+
     @property
     def index(self) -> int | None:
         """0-based index of the innermost frame."""
@@ -170,8 +174,10 @@ class FlowSpec:
         return value
 
     def __delattr__(self, name: str) -> None:
-        if name in self.__dict__ and name != TASK_ATTRIBUTE:
-            del self.__dict__[name]
+        task = _task_of(self)
+        inherited = task is not None and not hasattr(type(self), name) and task.forget(name)
+        if inherited:
+            self.__dict__.pop(name, None)
         else:
             object.__delattr__(self, name)
 

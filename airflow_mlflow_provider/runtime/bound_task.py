@@ -73,6 +73,14 @@ class BoundTask:
         """Whether ``name`` was inherited."""
         return name in self.inherited
 
+    def forget(self, name: str) -> bool:
+        """Inherit ``name`` no more: the steps after this one do not see it. Whether it was inherited."""
+        if name not in self.inherited:
+            return False
+        self.inherited = {other: entry for other, entry in self.inherited.items() if other != name}
+        self._loaded.pop(name, None)
+        return True
+
     @property
     def index(self) -> int | None:
         """0-based index of the innermost frame."""

@@ -89,7 +89,13 @@ class _Member:
         return task.load(self.name)
 
     def __set__(self, flow: Any, value: Any) -> None:
-        raise AttributeError(
+        raise self._fixed(flow)
+
+    def __delete__(self, flow: Any) -> None:
+        raise self._fixed(flow)
+
+    def _fixed(self, flow: Any) -> AttributeError:
+        return AttributeError(
             f"self.{self.name} is a {self.kind} of {type(flow).__name__}: its value is fixed when the run starts. "
             "Assign to another attribute."
         )
