@@ -84,13 +84,13 @@ class PodApi:
                 raise
             return found
 
-    def read(self, name: str, patience_s: float = WATCH_PATIENCE_S) -> Any:
+    def read(self, name: str) -> Any:
         """The pod with this name as it is now, or ``None``."""
         return self._or_none(
             lambda client: client.read_namespaced_pod(
                 name, self.namespace, _request_timeout=REQUEST_TIMEOUT_S
             ),
-            patience_s,
+            WATCH_PATIENCE_S,
         )
 
     def find(self, selector: str) -> list[Any]:

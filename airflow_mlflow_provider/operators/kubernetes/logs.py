@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from airflow_mlflow_provider.operators.kubernetes.api import PodApi
 from airflow_mlflow_provider.operators.kubernetes.spec import CONTAINER
@@ -16,7 +17,10 @@ from airflow_mlflow_provider.operators.kubernetes.spec import CONTAINER
 # Seconds of silence after which the pod is looked at: its node may be gone.
 IDLE_S = 30.0
 _CHUNK_BYTES = 1 << 16
+_MOST_BREAKS = 10
 
+# Whether a log was read to its end, up to a break, or is not there (yet).
+Reading = Literal["ended", "broken", "absent"]
 # Unix seconds and nanoseconds.
 Moment = tuple[int, int]
 
@@ -37,19 +41,17 @@ class ContainerLog:
         self._last: Moment = (0, 0)
         self._seen_of_last = 0
 
-    def follow(self) -> bool:
-        """Emit lines until the container ends, the stream breaks, or nothing came for :data:`IDLE_S` seconds.
-
-        Returns:
-            Whether a stream could be opened; a container that is only just starting has none.
-        """
+    def follow(self) -> Reading:
+        """Emit lines until the container ends, the stream breaks, or nothing came for :data:`IDLE_S` seconds."""
         return self._read(follow=True)
 
-    def rest(self) -> bool:
-        """Emit the lines that are there and were not emitted yet; as :meth:`follow` otherwise."""
-        return self._read(follow=False)
+    def rest(self) -> None:
+        """Emit the lines that are there and were not emitted yet."""
+        for _ in range(_MOST_BREAKS):
+            if self._read(follow=False) != "broken":
+                return
 
-    def _read(self, follow: bool) -> bool:
+    def _read(self, follow: bool) -> Reading:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -57,26 +59,28 @@ class ContainerLog:
             response = self._api.open_log(self._pod_name, CONTAINER, follow, self._since(), IDLE_S)
         except (ApiException, HTTPError):
             # The caller looks at the pod, decides whether there will be a log, and comes back.
-            return False
-        to_skip = self._seen_of_last
-        start = self._last
+            return "absent"
         try:
-            for line in _lines(response.stream(_CHUNK_BYTES, decode_content=True)):
-                moment, text = split_time(line)
-                if moment is not None and moment < start:
-                    continue
-                if moment is not None and moment == start and to_skip:
-                    to_skip -= 1
-                    continue
-                self._count(moment)
-                self._emit(text)
+            self._emit_new(_lines(response.stream(_CHUNK_BYTES, decode_content=True)))
         except HTTPError:
             # Silence, or a broken connection: the next call goes on behind the last line.
-            return True
+            return "broken"
         finally:
             response.close()
             response.release_conn()
-        return True
+        return "ended"
+
+    def _emit_new(self, lines: Iterator[str]) -> None:
+        start, to_skip = self._last, self._seen_of_last
+        for line in lines:
+            moment, text = split_time(line)
+            if moment is not None and moment < start:
+                continue
+            if moment is not None and moment == start and to_skip:
+                to_skip -= 1
+                continue
+            self._count(moment)
+            self._emit(text)
 
     def _count(self, moment: Moment | None) -> None:
         if moment is None:

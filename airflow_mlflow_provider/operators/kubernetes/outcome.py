@@ -16,6 +16,11 @@ from airflow_mlflow_provider.operators.kubernetes.spec import CONTAINER
 LOST_AFTER_S = 60.0
 # A missing secret or config map may be about to be made; after so many seconds it is missing.
 CONFIGURATION_GRACE_S = 20.0
+# Between the end of a container and the end of its pod, which may have a sidecar that never ends.
+SETTLING_S = 3.0
+
+# Exit codes above are 128 and the number of a signal.
+_SIGNALLED = 128
 
 _FATAL_WAITING = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 _IMAGE_WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"})
@@ -101,8 +106,10 @@ def final_outcome(pod: Any, now: datetime.datetime) -> PodOutcome | None:
     status = pod.status
     own = container_state(pod)
     terminated = own.terminated if own else None
-    if terminated is not None or status.phase in ("Succeeded", "Failed"):
-        return _ended(pod, terminated)
+    if terminated is not None:
+        return _ended(pod, terminated) if _is_all(status, terminated, now) else None
+    if status.phase in ("Succeeded", "Failed"):
+        return _ended(pod, None)
     due = pod.metadata.deletion_timestamp
     if due is not None and (now - due).total_seconds() > LOST_AFTER_S:
         return _outcome(pod, "Lost", message="The pod was to be deleted, and its node does not answer.")
@@ -167,6 +174,16 @@ def given_up(pod_name: str, phase: str, reason: str, message: str, node: str = "
     return PodOutcome(phase=phase, reason=reason, message=message, pod_name=pod_name, node=node)
 
 
+def _is_all(status: Any, terminated: Any, now: datetime.datetime) -> bool:
+    """Whether there is nothing more to learn: why a pod was ended from outside is said a moment after it has."""
+    if terminated.exit_code == 0 or terminated.reason == "OOMKilled" or status.reason:
+        return True
+    if terminated.finished_at is None or (status.phase == "Failed" and terminated.exit_code <= _SIGNALLED):
+        return True
+    # A node's clock may be off by anything; then there is no telling, and no waiting.
+    return bool(abs((now - terminated.finished_at).total_seconds()) > SETTLING_S)
+
+
 def _ended(pod: Any, terminated: Any) -> PodOutcome:
     status = pod.status
     code = terminated.exit_code if terminated else None
@@ -211,8 +228,8 @@ def _init_failure(pod: Any) -> PodOutcome | None:
 def _outcome(pod: Any, reason: str, terminated: Any = None, message: str = "") -> PodOutcome:
     code = terminated.exit_code if terminated is not None else None
     killed_by = (terminated.signal or None) if terminated is not None else None
-    if killed_by is None and code is not None and 128 < code < 128 + signal.NSIG:
-        killed_by = code - 128
+    if killed_by is None and code is not None and _SIGNALLED < code < _SIGNALLED + signal.NSIG:
+        killed_by = code - _SIGNALLED
     return PodOutcome(
         phase=pod.status.phase or "Unknown",
         reason=reason,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from airflow_mlflow_provider.exception import MetaflowException, MetaflowInternalError
+from airflow_mlflow_provider.exception import MetaflowException, MetaflowInternalError, TaskFailed
 from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.operators.kubernetes import names, spec
 from airflow_mlflow_provider.operators.kubernetes.api import PodApi
@@ -174,7 +174,7 @@ class PodUnit:
         api = PodApi(held, wanted.metadata.namespace, self._is_killed)
         asked_at = time.time()
         try:
-            pod = self._own_pod(api, wanted) or api.create(wanted)
+            pod = self._own_pod(api, wanted) or self._create(api, wanted)
         except MetaflowException:
             raise
         except Exception as error:
@@ -184,6 +184,11 @@ class PodUnit:
         if self._killed:
             self._running.kill()
         return held, self._running
+
+    def _create(self, api: PodApi, wanted: Any) -> Any:
+        if self._killed:
+            raise TaskFailed("The task was ended before its pod was made.", where=self._where(wanted))
+        return api.create(wanted)
 
     def _own_pod(self, api: PodApi, wanted: Any) -> Any:
         """A live pod of this attempt or of an earlier one of the same budget, whose worker was lost.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_mlflow_provider.operators.kubernetes.api import WATCH_PATIENCE_S, PodApi
-from airflow_mlflow_provider.operators.kubernetes.logs import ContainerLog
+from airflow_mlflow_provider.operators.kubernetes.api import PodApi
+from airflow_mlflow_provider.operators.kubernetes.logs import ContainerLog, Reading
 from airflow_mlflow_provider.operators.kubernetes.outcome import (
     PodOutcome,
     final_outcome,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _SHORTEST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _PAUSES_PER_AGE = 20
-# The end of a log is followed by the end of its container within moments; if it is not, the stream broke.
-_END_AFTER_LOG_S = 3.0
+# When to follow a log again: the end of a log is followed by the end of its container within moments, or it was none.
+_FOLLOW_AGAIN_S: dict[Reading, float] = {"ended": 3.0, "broken": 0.1, "absent": 1.0}
 
 
 class RunningPod:
@@ -87,18 +87,20 @@ class RunningPod:
         Returns:
             How it ended; ``None`` if it lives at ``until``.
         """
-        log_ended = float("-inf")
+        looked_again = time.monotonic()
+        follow_at = looked_again
         while True:
             outcome = self._look()
             if outcome is not None:
                 return outcome
             if until is not None and time.monotonic() >= until:
                 return None
-            if follow_log and started(self._pod) and time.monotonic() > log_ended + _END_AFTER_LOG_S:
-                self._container_log.follow()
-                log_ended = time.monotonic()
+            if follow_log and started(self._pod) and time.monotonic() >= follow_at:
+                reading = self._container_log.follow()
+                looked_again = time.monotonic()
+                follow_at = looked_again + _FOLLOW_AGAIN_S[reading]
                 continue
-            age = time.time() - self.asked_at if log_ended < 0 else time.monotonic() - log_ended
+            age = time.monotonic() - looked_again
             time.sleep(min(max(age / _PAUSES_PER_AGE, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
 
     def finish(self, outcome: PodOutcome, on_finish_action: str) -> PodOutcome:
@@ -152,7 +154,7 @@ class RunningPod:
             message = "The task was ended, and its pod with it."
             return given_up(self.name, self._pod.status.phase, "Killed", message, node)
         try:
-            pod = self._api.read(self.name, WATCH_PATIENCE_S)
+            pod = self._api.read(self.name)
         except (ApiException, HTTPError) as error:
             message = str(refusal(error, "read the pod", {}))
             return given_up(self.name, self._pod.status.phase, "Unreachable", message, node)

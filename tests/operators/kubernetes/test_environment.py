@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from tests.operators.kubernetes.flows import manifest, step
 
 
 def variables(
-    environ: dict[str, str] | None = None, written: object = None, **settings: object
+    environ: dict[str, str] | None = None, written: object = None, **settings: Any
 ) -> dict[str, str]:
     node = step(environment={"vars": written}) if written is not None else step()
     found = container_variables(node, manifest(node, **settings), environ or {})

@@ -1,5 +1,6 @@
 import re
 import string
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -85,7 +86,7 @@ def test_the_exact_ids_are_in_the_annotations() -> None:
     "changed",
     [{"run": "other"}, {"steps": ("end",)}, {"paths": ((1,),)}, {"flow": "Other"}, {"store": "s3://other"}],
 )
-def test_other_work_has_another_selector(changed: dict[str, object]) -> None:
+def test_other_work_has_another_selector(changed: dict[str, Any]) -> None:
     assert names.selector(request()) != names.selector(request(**changed))
 
 

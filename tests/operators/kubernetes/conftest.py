@@ -1,0 +1,129 @@
+"""A cluster for pods, and units whose code is a program that the test gives."""
+
+from __future__ import annotations
+
+import io
+import logging
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import zstandard
+from airflow.sdk import BaseOperator
+from blake3 import blake3
+
+from airflow_mlflow_provider.operators.kubernetes import PodUnit
+from airflow_mlflow_provider.store.location import open_store
+from tests.kubernetes_standin import KubernetesStandin
+from tests.operators.kubernetes import flows
+from tests.services.s3 import S3Server
+
+# Stands in for the runtime: runs what the request says is Airflow's log URL.
+_UNIT = """
+import json, sys
+request = json.loads(sys.argv[1])
+exec(request["airflow"]["log_url"])
+"""
+
+Unit = Callable[..., PodUnit]
+
+
+@pytest.fixture(scope="session")
+def _shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesStandin]:
+    with KubernetesStandin(tmp_path_factory.mktemp("cluster"), capacity={"nvidia.com/gpu": "4"}) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(_shared_cluster: KubernetesStandin, monkeypatch: pytest.MonkeyPatch) -> KubernetesStandin:
+    """A cluster as new, which Airflow's default Kubernetes connection leads to."""
+    _shared_cluster.admin.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", _shared_cluster.airflow_connection)
+    return _shared_cluster
+
+
+@pytest.fixture
+def core_v1(cluster: KubernetesStandin) -> Any:
+    """The official client of the cluster."""
+    from kubernetes.client import CoreV1Api
+    from kubernetes.config import new_client_from_config
+
+    return CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+
+
+@dataclass
+class Task:
+    """A task instance of Airflow as far as a pod needs one: an operator whose log can be read, and a context."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def operator(self) -> BaseOperator:
+        """An operator that keeps what it logs."""
+        operator = BaseOperator(task_id="train")
+        logger = logging.Logger("task")  # noqa: LOG001 - one of its own for each task
+        logger.addHandler(_Keeping(self.lines))
+        operator._cached_logger = logger  # type: ignore[assignment]
+        return operator
+
+
+class _Keeping(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+
+@pytest.fixture
+def task() -> Task:
+    """The task that the units of :func:`unit` belong to."""
+    return Task()
+
+
+@pytest.fixture
+def unit(cluster: KubernetesStandin, core_v1: Any, s3_server: S3Server, s3_bucket: str, task: Task) -> Unit:
+    """Makes units whose pod runs a program: ``unit("print(1)", cpu=2, settings={…}, request={…}, try_number=2)``."""
+    url = f"s3://{s3_bucket}/flows"
+    digest = _store_code(url)
+    keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
+    core_v1.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
+
+    def make(
+        program: str,
+        *,
+        settings: dict[str, Any] | None = None,
+        request: dict[str, Any] | None = None,
+        decorators: dict[str, dict[str, Any]] | None = None,
+        try_number: int = 1,
+        **attributes: Any,
+    ) -> PodUnit:
+        given = {"cpu": 0.1, "memory": 100, "disk": 100, "image": "step:1", "secrets": "s3", **attributes}
+        node = flows.step(kubernetes=given, **(decorators or {}))
+        wanted = flows.request(url, **{"airflow": {"log_url": program}, **(request or {})})
+        return PodUnit(
+            step=node,
+            manifest=flows.manifest(node, url, digest, **(settings or {})),
+            request=wanted,
+            operator=task.operator(),
+            context=flows.context(try_number),
+        )
+
+    return make
+
+
+def _store_code(url: str) -> str:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, text in {"__init__.py": "", "runtime/__init__.py": "", "runtime/unit.py": _UNIT}.items():
+            member = tarfile.TarInfo(f"runtime/airflow_mlflow_provider/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    data = buffer.getvalue()
+    digest = blake3(data).hexdigest()
+    store = open_store(url, cache=None)
+    store.put(f"code/{digest}.tar.zst", zstandard.compress(data))
+    store.close()
+    return digest
