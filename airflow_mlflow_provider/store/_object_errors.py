@@ -55,7 +55,8 @@ _REASON = re.compile(r"<Message>([^<]+)</Message>")
 _FIXES: Mapping[type[StoreException], str] = {
     StoreAccessDenied: CREDENTIALS_FIX,
     StoreFull: "Free some space, or raise the quota.",
-    StoreException: "Check the store's URL, the region, the endpoint (`s3_endpoint_url`) and the network.",
+    StoreException: "Check the store's URL, the network, and where the service is: for S3 the region and the endpoint "
+    "(`s3_endpoint_url`), for Azure the account (AZURE_STORAGE_ACCOUNT_NAME).",
 }
 
 

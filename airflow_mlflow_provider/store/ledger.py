@@ -196,9 +196,13 @@ class Ledger:
         return records
 
     def attempts(self, flow: str, run: str, step: str, task: str) -> list[int]:
-        """Numbers of the attempts that have begun, sorted."""
+        """Numbers of the attempts that have begun, sorted; of a task taken over, the one that counts."""
         names = self.store.children(task_prefix(flow, run, step, task))
-        return sorted(int(name) for name in names if name.isdecimal())
+        own = sorted(int(name) for name in names if name.isdecimal())
+        if own:
+            return own
+        key = self.carried(flow, run).keys(flow, step).get(task)
+        return [] if key is None else [key.attempt]
 
     # Blobs and code packages
 

@@ -1,6 +1,7 @@
 """What S3 adds to the contract: lost answers, refusals, request counts, forks."""
 
 import inspect
+import json
 import os
 import threading
 import time
@@ -384,3 +385,31 @@ def test_threads_share_a_store(s3_bucket: str) -> None:
     assert len(store.children("")) == 20
     store.close()
     assert os.getpid()
+
+
+def test_google_and_azure_are_reached_where_they_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody listens there: the client was made, and its error is one of ours.
+    key = {
+        "gcs_base_url": "https://127.0.0.1:9",
+        "disable_oauth": True,
+        "client_email": "",
+        "private_key": "",
+    }
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps(key | {"private_key_id": ""}))
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "https://127.0.0.1:9/account")
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__S3_RETRIES", "0")
+    for url in ("gs://bucket/x", "az://container/x"):
+        store = open_store(url, cache=None)
+        with pytest.raises(StoreException, match=f"Could not read 'a' in {url}: .*127.0.0.1:9") as caught:
+            store.get("a")
+        assert type(caught.value) is StoreException
+        store.close()
+
+
+def test_azure_without_an_account_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(StoreException, match="Account must be specified") as caught:
+        open_store("az://container/x", cache=None).get("a")
+    assert "AZURE_STORAGE_ACCOUNT_NAME" in caught.value.fix

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
+    run_state_machine_as_test,
 )
 
 from airflow_mlflow_provider.exception import ObjectExists, ObjectNotFound, StoreConflict
@@ -144,3 +145,23 @@ TestLocalMachine = LocalMachine.TestCase
 TestMemoryMachine = MemoryMachine.TestCase
 TestLocalMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestMemoryMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_s3_behaves_like_a_sorted_dictionary(s3_bucket: str, tmp_path: Path, cached: bool) -> None:
+    opened: list[Store] = []
+
+    class S3Machine(StoreMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            prefix = uuid.uuid4().hex
+            self.store = open_store(f"s3://{s3_bucket}/{prefix}", cache=tmp_path / prefix if cached else None)
+            opened.append(self.store)
+
+        def teardown(self) -> None:
+            self.store.close()
+
+    run_state_machine_as_test(
+        S3Machine, settings=settings(max_examples=4, stateful_step_count=20, deadline=None, database=None)
+    )
+    assert opened
