@@ -9,7 +9,12 @@ from typing import Any
 import click
 import msgspec
 
-from airflow_mlflow_provider.cli.parameter_options import given_parameters, parameter_options
+from airflow_mlflow_provider.cli.output import plan_lines
+from airflow_mlflow_provider.cli.parameter_options import (
+    explicit_parameters,
+    given_parameters,
+    parameter_options,
+)
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, project_of
@@ -17,8 +22,10 @@ from airflow_mlflow_provider.deploy.create import CreateOptions, Deployed, deplo
 from airflow_mlflow_provider.deploy.destination import deployment_files
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments, check_token
 from airflow_mlflow_provider.deploy.rest import AirflowRest
+from airflow_mlflow_provider.deploy.resuming import plan_deployed_resume, start_resumed
 from airflow_mlflow_provider.deploy.runs import (
     RunStatus,
+    StartedRun,
     check_conf,
     find_dag_run,
     new_dag_run_id,
@@ -62,6 +69,22 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     ]
     group.add_command(
         click.Command("trigger", callback=_trigger, params=trigger_options, help="Start a run.")
+    )
+    resume_options: list[click.Parameter] = [
+        click.Argument(["step_to_rerun"], required=False),
+        click.Option(["--origin-run-id"], required=True, help="The run to resume, local or on Airflow."),
+        click.Option(["--dry-run"], is_flag=True, help="Tell what would be taken over and what would run."),
+        click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
+        click.Option(["--wait/--no-wait"], default=False, help="Wait until the run has ended."),
+        *parameter_options(flow_class),
+    ]
+    group.add_command(
+        click.Command(
+            "resume",
+            callback=_resume,
+            params=resume_options,
+            help="Start a new run that takes over what has finished in another one.",
+        )
     )
     return group
 
@@ -195,16 +218,46 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
     _wait_for_fresh_dag(rest, airflow)
     if values["unpause"]:
         rest.set_paused(airflow.dag_id, False)
-    dag_run_id = new_dag_run_id()
-    if values["run_id_file"]:
-        Path(values["run_id_file"]).write_text(airflow_run_id(airflow.dag_id, dag_run_id), encoding="utf-8")
-    started = start_run(rest, airflow.dag_id, conf, dag_run_id)
-    click.echo(started.run)
-    session.note(f"Started {manifest.flow_name}/{started.run}: {started.url}")
-    if not values["wait"]:
+    dag_run_id = _named_run(airflow, values["run_id_file"])
+    return _follow(
+        rest, airflow, start_run(rest, airflow.dag_id, conf, dag_run_id), wait_for_end=values["wait"]
+    )
+
+
+@click.pass_context
+def _resume(ctx: click.Context, /, **values: Any) -> int:
+    airflow: AirflowSession = ctx.obj
+    manifest = airflow.deployed().flow_manifest()
+    changed = explicit_parameters(airflow.session.flow_class, values)
+    plan = plan_deployed_resume(
+        airflow.ledger, manifest, values["origin_run_id"], values["step_to_rerun"], changed
+    )
+    for line in plan_lines(plan):
+        airflow.session.note(line)
+    if values["dry_run"]:
         return 0
-    wait(lambda: _status(rest, airflow, dag_run_id).ended, _A_YEAR)
-    status = _status(rest, airflow, dag_run_id)
+    rest = AirflowRest.configured()
+    _wait_for_fresh_dag(rest, airflow)
+    dag_run_id = _named_run(airflow, values["run_id_file"])
+    started = start_resumed(rest, airflow.ledger, manifest, plan, changed, dag_run_id)
+    return _follow(rest, airflow, started, wait_for_end=values["wait"])
+
+
+def _named_run(airflow: AirflowSession, run_id_file: str | None) -> str:
+    """A DAG run id, the run id of which is written to a file before Airflow is asked."""
+    dag_run_id = new_dag_run_id()
+    if run_id_file:
+        Path(run_id_file).write_text(airflow_run_id(airflow.dag_id, dag_run_id), encoding="utf-8")
+    return dag_run_id
+
+
+def _follow(rest: AirflowRest, airflow: AirflowSession, started: StartedRun, *, wait_for_end: bool) -> int:
+    click.echo(started.run)
+    airflow.session.note(f"Started {airflow.session.flow_name}/{started.run}: {started.url}")
+    if not wait_for_end:
+        return 0
+    wait(lambda: _status(rest, airflow, started.dag_run_id).ended, _A_YEAR)
+    status = _status(rest, airflow, started.dag_run_id)
     _show_status(status)
     return 0 if status.state == "success" else 1
 

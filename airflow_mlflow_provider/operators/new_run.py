@@ -15,6 +15,7 @@ import msgspec
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.manifest import FlowManifest, ParameterSpec
+from airflow_mlflow_provider.plan.run_tags import system_tags
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import RunRecord
 
@@ -124,24 +125,6 @@ def check_conf(manifest: FlowManifest, conf: Mapping[str, Any]) -> None:
         fix="Trigger the DAG again with the names of its parameters.",
         where={"flow": manifest.flow_name, "parameter": unknown[0]},
     )
-
-
-def system_tags(manifest: FlowManifest) -> tuple[str, ...]:
-    """The tags that the runtime gives a run, with those of the deployment."""
-    own = (
-        "user:airflow",
-        "runtime:airflow",
-        f"python_version:{platform.python_version()}",
-        *((f"provider_version:{manifest.provider}",) if manifest.provider else ()),
-        *((f"production:{manifest.production_token}",) if manifest.production_token else ()),
-        *((f"deployer:{manifest.deployer}",) if manifest.deployer else ()),
-        *(
-            (f"project:{manifest.project.name}", f"project_branch:{manifest.project.branch}")
-            if manifest.project
-            else ()
-        ),
-    )
-    return tuple(dict.fromkeys((*own, *manifest.system_tags)))
 
 
 def _described(spec: ParameterSpec) -> str:

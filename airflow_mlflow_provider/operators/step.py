@@ -70,13 +70,7 @@ class FlowStepOperator(BaseOperator):
         provide_credentials(self.deployment.manifest)
         work = self._work(context)
         try:
-            if (
-                self.deployment.manifest.step_compute(self.unit) == "kubernetes"
-                and not work.attempt.is_fallback
-            ):
-                result = self._in_pod(work, context)
-            else:
-                result = self._in_worker(work)
+            result = self._taken_over(work) or self._run(work, context)
         except CommandException as error:
             raise AirflowFailException(_text(error)) from error
         except MetaflowException as error:
@@ -121,6 +115,27 @@ class FlowStepOperator(BaseOperator):
             self.deployment.manifest.code.digest[:12] or "of the DAG bundle",
         )
         return request
+
+    def _taken_over(self, work: UnitTry) -> UnitResult | None:
+        """What the records of the origin say, if the run resumes another one and took over all of the unit."""
+        if work.attempt.number or not work.ledger.carried(work.flow, work.run).steps:
+            return None
+        paths = work.chosen_paths()
+        request = UnitRequest(
+            self.deployment.manifest.store, work.flow, work.run, work.unit.steps, paths=paths
+        )
+        found = verdict(work.ledger, work.pinned.manifest.graph, request)
+        if not paths or not found.complete:
+            return None
+        origins = ", ".join(dict.fromkeys(task.key.pathspec for task in found.result.tasks[:_SHOWN_FAILURES]))
+        self.log.info("Taken over from %s; nothing is run.", origins)
+        return found.result
+
+    def _run(self, work: UnitTry, context: Context) -> UnitResult:
+        in_pod = self.deployment.manifest.step_compute(self.unit) == "kubernetes"
+        return (
+            self._in_pod(work, context) if in_pod and not work.attempt.is_fallback else self._in_worker(work)
+        )
 
     def _in_worker(self, work: UnitTry, fallback: str | None = None) -> UnitResult:
         from airflow_mlflow_provider.runtime.unit import run_unit

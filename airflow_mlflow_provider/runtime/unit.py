@@ -276,8 +276,16 @@ class _Resume:
                 step, (*path, index), attempt=self._request.attempt, gang=gang_place(path, index, size)
             )
 
+    def _taken_over(self, step: str, task: str) -> DoneRecord | None:
+        """The record that the run took over from the one it resumes; clearing the task runs it again."""
+        request = self._request
+        key = self._ledger.carried(request.flow, request.run).keys(request.flow, step).get(task)
+        return self._ledger.done(key) if key is not None else None
+
     def _finished(self, step: str, path: tuple[int, ...], iteration: int | None) -> DoneRecord | None:
         request = self._request
+        if request.attempt == 0:
+            return self._taken_over(step, task_id(path, iteration))
         if request.retry_count == 0:
             return None
         record = self._ledger.newest_done(request.flow, request.run, step, task_id(path, iteration))
