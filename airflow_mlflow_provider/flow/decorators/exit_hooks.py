@@ -48,12 +48,12 @@ class ExitHookDecorator(FlowDecorator):
         """Refuse no hooks at all, and what is no hook."""
         for attribute in ("on_success", "on_error"):
             written = self.attributes[attribute]
-            hooks = [written] if callable(written) or isinstance(written, str) else written or []
-            self.attributes[attribute] = hooks = list(hooks) if isinstance(hooks, (list, tuple)) else [hooks]
+            hooks = list(written) if isinstance(written, (list, tuple)) else [written] if written else []
             for hook in hooks:
-                if not callable(hook) and not isinstance(hook, str):
+                if not _is_hook(hook):
                     yield self.bad_value(attribute, hook, _HOOKS)
-        if not self.attributes["on_success"] and not self.attributes["on_error"]:
+            self.attributes[attribute] = [hook for hook in hooks if _is_hook(hook)]
+        if not self.given.get("on_success") and not self.given.get("on_error"):
             yield Problem(
                 "D005",
                 "@exit_hook has no hooks: 'on_success' and 'on_error' are both empty.",
@@ -93,6 +93,10 @@ class ExitHookDecorator(FlowDecorator):
                     function: Hook = hook
                     return function
         return resolve_hook(named.name, self.flow_class)
+
+
+def _is_hook(value: Any) -> bool:
+    return callable(value) or isinstance(value, str)
 
 
 def hook_name(hook: Hook | str) -> str:
