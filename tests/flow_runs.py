@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from typing_extensions import Self
+
 from airflow_mlflow_provider.runtime.logs import LogLine, Stream, decode_lines
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -222,7 +224,7 @@ class StartedFlow:
             start_new_session=True,
         )
 
-    def __enter__(self) -> StartedFlow:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

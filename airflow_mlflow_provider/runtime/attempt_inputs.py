@@ -77,6 +77,17 @@ class AttemptInputs:
             return parent.frames[:depth]
         return (*parent.frames, self._opened_frame(parent))
 
+    def set_in(self, parents: Sequence[DoneRecord], name: str) -> str | None:
+        """The step that last set an inherited artifact, found by going back through the records; for messages."""
+        holder = next((parent for parent in parents if name in parent.artifacts), None)
+        while holder is not None:
+            before = self._ledger.load_done(holder.parents)
+            same = (each for each in before if each.artifacts.get(name) == holder.artifacts[name])
+            if (earlier := next(same, None)) is None:
+                return holder.key.step
+            holder = earlier
+        return None
+
     def _opened_frame(self, parent: DoneRecord) -> Frame:
         taken, index = parent.transition, self._assignment.index_path[-1]
         if taken is None or taken.num_splits is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
@@ -32,6 +32,7 @@ class BoundTask:
         frames: The foreach stack.
         where: Flow, run, step and task, for errors.
         reads: Receives the names of the artifacts that are read.
+        set_in: Gives the step that last set an inherited artifact, for messages.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class BoundTask:
         frames: Sequence[Frame] = (),
         where: Mapping[str, Any] | None = None,
         reads: set[str] | None = None,
+        set_in: Callable[[str], str | None] = lambda name: None,
     ) -> None:
         self.step_name = step_name
         self.next_call: NextCall | None = None
         self.frames = tuple(frames)
         self.reads = set() if reads is None else reads
+        self.set_in = set_in
         self._reader = reader
         self.inherited = inherited
         self._where = dict(where or {})

@@ -145,10 +145,14 @@ class _Taking:
         except AttributeError:
             known = [n for n in {*vars(self.flow), *self.task.inherited} if not n.startswith("_")]
             near = difflib.get_close_matches(name, known, n=3)
-            hint = f" Close: {', '.join(near)}." if near else ""
+            hint = f" Close: {', '.join(map(self._with_origin, near))}." if near else ""
             raise self.error(
                 f"self.{name} is not set.{hint}", f"Set self.{name} before self.next().", call
             ) from None
+
+    def _with_origin(self, name: str) -> str:
+        step = self.node.name if name in vars(self.flow) else self.task.set_in(name)
+        return f"{name} (set in step {step})" if step else name
 
     def error(self, message: str, fix: str, call: NextCall | None) -> InvalidNextException:
         file, line = (call.file, call.line) if call else (self.node.file, self.node.line)

@@ -117,7 +117,14 @@ class _TaskRunner:
     def _attempt(self) -> DoneRecord:
         parents = self.inputs.parents()
         frames = self.inputs.frames(parents)
-        task = BoundTask(self.key.step, self.reader, self._inherited(parents), frames, self.inputs.where)
+        task = BoundTask(
+            self.key.step,
+            self.reader,
+            self._inherited(parents),
+            frames,
+            self.inputs.where,
+            set_in=lambda name: self.inputs.set_in(parents, name),
+        )
         self.context.bind_members()
         flow = self.context.flow_class(use_cli=False)
         flow.__dict__[TASK_ATTRIBUTE] = task
