@@ -50,7 +50,7 @@ def seconds(written: Any) -> float | None:
     match = _DURATION.fullmatch(written.strip()) if isinstance(written, str) else None
     if match:
         value = float(match[1]) * _UNITS[match[2]]
-    elif isinstance(written, bool):
+    elif isinstance(written, bool) or not isinstance(written, (int, float, str)):
         raise ValueError(written)
     else:
         value = float(written)
