@@ -23,12 +23,12 @@ from tests.services.dag_test import DagTestRun
 FLOWS = Path(__file__).parent / "flows"
 
 
-def deploy(name: str, store: Path, **changes: Any) -> FlowManifest:
+def deploy(name: str, store: Path | str, **changes: Any) -> FlowManifest:
     """The manifest of the flow in `flows/<name>.py`, with fields changed."""
     return msgspec.structs.replace(manifest_from(FLOWS / f"{name}.py", store), **changes)
 
 
-def manifest_from(file: Path, store: Path) -> FlowManifest:
+def manifest_from(file: Path, store: Path | str) -> FlowManifest:
     """The manifest of the flow in a file."""
     specification = importlib.util.spec_from_file_location(f"flow_{file.stem}_{len(sys.modules)}", file)
     assert specification is not None
@@ -39,7 +39,14 @@ def manifest_from(file: Path, store: Path) -> FlowManifest:
     flow_class = find_flow_class(module, file, None)
     graph = read_graph(flow_class)
     code = Code(digest="", script=file.name, class_name=graph.name, source="bundle", path=str(file))
-    return assemble_manifest(flow_class, graph, store=store.as_uri(), user="tester", code=code, configs={})
+    return assemble_manifest(
+        flow_class,
+        graph,
+        store=store if isinstance(store, str) else store.as_uri(),
+        user="tester",
+        code=code,
+        configs={},
+    )
 
 
 class Finished:

@@ -1,0 +1,134 @@
+"""Flows whose steps run as pods: Airflow's dependency rules, a strict API server that runs the pods, a real S3 server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from kubernetes.client import CoreV1Api
+from kubernetes.config import new_client_from_config
+
+from airflow_mlflow_provider.dag import build_dag
+from airflow_mlflow_provider.flow.graph import DecoratorSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.package import build_package
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
+from tests.dag.deployed import FLOWS, Finished, deploy
+from tests.kubernetes_standin import KubernetesStandin
+from tests.services.dag_test import run_dag
+from tests.services.s3 import S3Server
+from tests.services.waiting import wait_until
+
+pytestmark = [pytest.mark.kubernetes]
+
+POD = {"cpu": 0.1, "memory": 200, "disk": 100, "image": "step:1", "secrets": "s3"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesStandin]:
+    """A cluster for this module."""
+    with KubernetesStandin(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def flow(
+    cluster: KubernetesStandin, s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> FlowManifest:
+    """A flow deployed to pods, its code packaged, its artifacts in S3."""
+    cluster.admin.reset()
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", cluster.airflow_connection)
+    keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
+    api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+    api.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
+    manifest = in_pods(deploy("in_pods", f"s3://{s3_bucket}/flows"), s3_server)
+    package = build_package(FLOWS / "in_pods.py", with_runtime=True)
+    store = open_store(manifest.store, cache=None)
+    Ledger(store).put_code(package.digest, package.data)
+    store.close()
+    code = msgspec.structs.replace(
+        manifest.code, digest=package.digest, script=package.script, source="package"
+    )
+    return msgspec.structs.replace(manifest, code=code)
+
+
+def in_pods(manifest: FlowManifest, s3_server: S3Server) -> FlowManifest:
+    """The manifest with every step in a pod that reaches the S3 server."""
+    pod = DecoratorSpec("kubernetes", POD)
+    steps = {
+        node.name: msgspec.structs.replace(node, decorators=(*node.decorators, pod))
+        for node in manifest.graph
+    }
+    settings: dict[str, Any] = {
+        "s3_endpoint_url": s3_server.environment()["AWS_ENDPOINT_URL"],
+        "pod_deferrable": False,
+    }
+    graph = msgspec.structs.replace(manifest.graph, steps=steps)
+    return msgspec.structs.replace(manifest, graph=graph, settings=settings)
+
+
+@contextmanager
+def out_of_memory(cluster: KubernetesStandin) -> Iterator[None]:
+    """Have the pod that waits run out of memory."""
+    api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+
+    def waiting() -> str | None:
+        for pod in api.list_namespaced_pod("default").items:
+            running = pod.status.phase == "Running"
+            if running and "ready to die" in api.read_namespaced_pod_log(pod.metadata.name, "default"):
+                return str(pod.metadata.name)
+        return None
+
+    def kill() -> None:
+        name = wait_until(waiting, 60, "no pod waits")
+        assert name is not None
+        cluster.admin.out_of_memory(name)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    yield
+    thread.join()
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_every_step_runs_in_a_pod_of_its_own(
+    flow: FlowManifest, cluster: KubernetesStandin, deferrable: bool
+) -> None:
+    manifest = msgspec.structs.replace(flow, settings={**flow.settings, "pod_deferrable": deferrable})
+    run = run_dag(build_dag(manifest), {"text": "$5 `ls` 'x' \"y\"\n🙂"})
+    found = Finished.of(manifest, run)
+    assert found.artifact("end", "words") == [f"{word}$5 `ls` 'x' \"y\"\n🙂" for word in "ab"]
+    assert found.status == "succeeded"
+    assert len(cluster.admin.pods()) == 5
+
+
+def test_a_pod_that_dies_without_a_record_is_caught_by_the_operator(
+    flow: FlowManifest, cluster: KubernetesStandin
+) -> None:
+    with out_of_memory(cluster):
+        run = run_dag(build_dag(flow), {"waits": 1})
+    found = Finished.of(flow, run)
+    assert found.artifact("end", "words") == ["a", None]
+    caught = found.artifact("end", "caught")
+    assert caught[0] is None
+    assert "FailureHandledByCatch" in caught[1].type
+    assert "OOMKilled" in caught[1].exception
+
+
+def test_a_pod_that_dies_without_a_record_fails_the_task_and_says_so(
+    flow: FlowManifest, cluster: KubernetesStandin, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = flow.graph["body"]
+    uncaught = tuple(spec for spec in body.decorators if spec.name != "catch")
+    steps = {**flow.graph.steps, "body": msgspec.structs.replace(body, decorators=uncaught)}
+    manifest = msgspec.structs.replace(flow, graph=msgspec.structs.replace(flow.graph, steps=steps))
+    with out_of_memory(cluster):
+        run = run_dag(build_dag(manifest), {"waits": 1}, expected="failed")
+    assert (run.states["body[0]"], run.states["body[1]"]) == ("success", "failed")
+    assert run.states["join"] == "upstream_failed"
+    assert "The pod ended without a record of body/0001: OOMKilled" in "".join(capfd.readouterr())
