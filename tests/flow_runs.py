@@ -24,6 +24,7 @@ from tests.services.waiting import wait_until
 
 SECONDS = 90.0
 USER = "tester"
+_SHOWN = 4000
 _HEAD = """\
 from airflow_mlflow_provider import *
 from airflow_mlflow_provider.flow.decorators import *
@@ -62,18 +63,22 @@ class FlowRun:
     def end(self) -> RunEnd:
         """The verdict on the run."""
         end = self.ledger.run_end(self.flow, self.run)
-        assert end is not None, f"the run has no verdict\n{self.stdout}\n{self.stderr}"
+        assert end is not None, self.told()
         return end
 
     def succeeded(self) -> FlowRun:
         """This run, which must have succeeded."""
-        assert self.returncode == 0, f"{self.stdout}\n{self.stderr}"
+        assert self.returncode == 0, self.told()
         return self
 
     def failed(self, code: int = 1) -> FlowRun:
         """This run, which must have failed."""
-        assert self.returncode == code, f"exit code {self.returncode}\n{self.stdout}\n{self.stderr}"
+        assert self.returncode == code, self.told()
         return self
+
+    def told(self) -> str:
+        """The end of what was printed, for messages."""
+        return f"exit code {self.returncode}\n{self.stdout[-_SHOWN:]}\n{self.stderr[-_SHOWN:]}"
 
     def done(self, step: str, task: str = "0", attempt: int | None = None) -> DoneRecord:
         """The record of a task: of its newest attempt, or of the one numbered `attempt`."""
@@ -81,7 +86,7 @@ class FlowRun:
             record = self.ledger.newest_done(self.flow, self.run, step, task)
         else:
             record = self.ledger.done(AttemptKey(self.flow, self.run, step, task, attempt))
-        assert record is not None, f"{step}/{task} has no record\n{self.stdout}\n{self.stderr}"
+        assert record is not None, f"{step}/{task} has no record\n{self.told()}"
         return record
 
     def records(self, step: str) -> list[DoneRecord]:
