@@ -111,10 +111,15 @@ class CatchDecorator(StepDecorator):
     fields: ClassVar[Fields] = {"var": text(None), "print_exception": flag(True)}
 
     def check(self) -> Iterator[Problem]:
-        """Refuse a ``var`` that cannot be an attribute."""
+        """Warn of a ``var`` that cannot be read as an attribute."""
         name = self.attributes["var"]
         if name is not None and not name.isidentifier():
-            yield self.bad_value("var", name, "a Python identifier")
+            yield Problem(
+                "D005",
+                f"@catch: the attribute 'var' is {name!r}, which cannot be written after `self.`.",
+                "Give 'var' a Python identifier.",
+                "W",
+            )
 
     def check_step(self, node: StepNode, graph: FlowGraph) -> Iterator[Problem]:
         """Refuse steps whose transition needs what the failed code did not make."""

@@ -53,12 +53,13 @@ def anything(default: Any = None, allowed: str = "any value") -> Field:
 
 
 def text(default: str | None = None, *, choices: Sequence[str] = ()) -> Field:
-    """A field of text, or of one of a few words."""
+    """A field of text, or of one of a few words in any case."""
+    spelling = {choice.lower(): choice for choice in choices}
 
     def convert(written: Any) -> str:
-        if not isinstance(written, str) or (choices and written not in choices):
+        if not isinstance(written, str) or (choices and written.lower() not in spelling):
             raise ValueError(written)
-        return written
+        return spelling[written.lower()] if choices else written
 
     allowed = "one of " + ", ".join(repr(choice) for choice in choices) if choices else "a string"
     return Field(default, convert, allowed)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlflow_provider.exception import LintIssue
 from airflow_mlflow_provider.flow.decorators.base import Decorator, Problem
-from airflow_mlflow_provider.flow.effective import flow_decorators, step_decorators
+from airflow_mlflow_provider.flow.effective import flow_decorators, step_decorators, step_functions
 from airflow_mlflow_provider.flow.graph import FlowGraph
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.flow.decorators.events import DeploymentNames
 
 
 def decorator_findings(flow_class: type, graph: FlowGraph) -> Iterator[LintIssue]:
@@ -27,6 +30,29 @@ def decorator_findings(flow_class: type, graph: FlowGraph) -> Iterator[LintIssue
     for flow_decorator in on_flow:
         yield from flow_decorator.lint(graph)
     yield from _repeated(on_flow, None, f"the flow {graph.name}", _class_of)
+
+
+def deployment_findings(flow_class: type, names: DeploymentNames) -> Iterator[LintIssue]:
+    """X006 to X009: what `airflow create` refuses and local runs do not mind.
+
+    Args:
+        flow_class: The flow.
+        names: What names in triggers are resolved against.
+    """
+    from airflow_mlflow_provider.flow.decorators.compute import KubernetesDecorator
+    from airflow_mlflow_provider.flow.decorators.events import TriggerDecorator, TriggerOnFinishDecorator
+    from airflow_mlflow_provider.flow.decorators.exit_hooks import ExitHookDecorator
+    from airflow_mlflow_provider.flow.decorators.schedules import ScheduleDecorator
+
+    for step in step_functions(flow_class):
+        for decorator in step_decorators(flow_class, step):
+            if isinstance(decorator, KubernetesDecorator):
+                yield from (decorator.issue(problem, step) for problem in decorator.deployment_problems())
+    for on_flow in flow_decorators(flow_class):
+        if isinstance(on_flow, (ScheduleDecorator, ExitHookDecorator)):
+            yield from (on_flow.issue(problem) for problem in on_flow.deployment_problems())
+        elif isinstance(on_flow, (TriggerDecorator, TriggerOnFinishDecorator)):
+            yield from (on_flow.issue(problem) for problem in on_flow.deployment_problems(names))
 
 
 def _repeated(

@@ -98,6 +98,19 @@ class _TriggerDecorator(FlowDecorator):
         for option in self.attributes["options"]:
             yield Problem("D002", f"@{self.name} has no option '{option}'.", f"Remove '{option}'.", "W")
 
+    def resolve(self, names: DeploymentNames) -> tuple[Any, ...]:
+        """What starts a run, by name."""
+        raise NotImplementedError
+
+    def deployment_problems(self, names: DeploymentNames) -> Iterator[Problem]:
+        """What is wrong with the names once they are resolved (X008)."""
+        if any(problem.severity == "E" for problem in self._problems):
+            return
+        try:
+            self.resolve(names)
+        except MetaflowException as error:
+            yield Problem("X008", error.message.removeprefix("X008: "), error.fix)
+
     def _written(self, context: ParameterContext) -> list[Any]:
         one, many = self.attributes[self.one], self.attributes[self.many]
         if one is not None:

@@ -62,6 +62,13 @@ class ExitHookDecorator(FlowDecorator):
 
     def check_flow(self, graph: FlowGraph) -> Iterator[Problem]:
         """Warn of names that cannot be resolved."""
+        yield from self._unresolved("W")
+
+    def deployment_problems(self) -> Iterator[Problem]:
+        """Names that cannot be resolved, which a deployment does not forgive (X009)."""
+        yield from self._unresolved("E")
+
+    def _unresolved(self, severity: str) -> Iterator[Problem]:
         for named in self.named():
             try:
                 self.resolve(named)
@@ -70,7 +77,7 @@ class ExitHookDecorator(FlowDecorator):
                     "X009",
                     f"@exit_hook: the hook '{named.name}' cannot be resolved: {error.message}",
                     "Name a function of the flow's module, or the dotted path of one that can be imported.",
-                    "W",
+                    severity,
                 )
 
     def named(self) -> tuple[NamedHook, ...]:

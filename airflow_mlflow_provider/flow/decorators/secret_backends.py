@@ -24,9 +24,11 @@ import msgspec
 
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import MetaflowException
+from airflow_mlflow_provider.flow.graph import StepNode
 
 ENTRY_POINT_GROUP = "airflow_mlflow_provider.secrets"
 _NOTHING: Mapping[str, Any] = {}
+_AIRFLOW = {"airflow-connection": "AIRFLOW_CONN_", "airflow-variable": "AIRFLOW_VAR_"}
 _HERE = "airflow_mlflow_provider.flow.decorators"
 _BUILT_IN = {
     "inline": f"{_HERE}.secret_backends:InlineSecrets",
@@ -158,6 +160,22 @@ def provider_of(kind: str) -> type[SecretsProvider]:
     )
 
 
+def airflow_sources(node: StepNode) -> tuple[tuple[SecretSource, str], ...]:
+    """What the operator of a step has to resolve: its sources that are kept by Airflow.
+
+    Args:
+        node: The step.
+
+    Returns:
+        Each source, and the environment variable in which the step's process looks for it (a connection as URI or JSON).
+    """
+    spec = node.decorator("secrets")
+    sources = [read_source(written) for written in (spec.attributes["sources"] if spec else ())]
+    return tuple(
+        (source, _AIRFLOW[source.type] + source.id.upper()) for source in sources if source.type in _AIRFLOW
+    )
+
+
 def variable_name(secret_id: str) -> str:
     """The environment variable for a secret of one value: the last part of its name."""
     last = re.split(r"[/:]", secret_id.rstrip("/"))[-1]
@@ -242,7 +260,7 @@ class AirflowVariableSecrets(SecretsProvider):
         self, secret_id: str, options: Mapping[str, Any] = _NOTHING, role: str | None = None
     ) -> dict[str, str]:
         """The variable, called as its key in upper case unless ``env_var_name`` says otherwise."""
-        text = _airflow_text("AIRFLOW_VAR_", secret_id, "variable")
+        text = _airflow_text(self.TYPE, secret_id, "variable")
         if options.get("json"):
             return one_or_many(text, secret_id, options)
         return {str(options.get("env_var_name") or variable_name(secret_id).upper()): text}
@@ -261,7 +279,7 @@ class AirflowConnectionSecrets(SecretsProvider):
         self, secret_id: str, options: Mapping[str, Any] = _NOTHING, role: str | None = None
     ) -> dict[str, str]:
         """The parts of the connection."""
-        parts = read_connection(_airflow_text("AIRFLOW_CONN_", secret_id, "connection"))
+        parts = read_connection(_airflow_text(self.TYPE, secret_id, "connection"))
         prefix = str(options.get("prefix") or variable_name(secret_id).upper())
         return {f"{prefix}_{name.upper()}": value for name, value in parts.items()}
 
@@ -305,8 +323,8 @@ def read_connection(text: str) -> dict[str, str]:
     }
 
 
-def _airflow_text(prefix: str, secret_id: str, what: str) -> str:
-    variable = prefix + secret_id.upper()
+def _airflow_text(kind: str, secret_id: str, what: str) -> str:
+    variable = _AIRFLOW[kind] + secret_id.upper()
     text = os.environ.get(variable)
     if text is None:
         raise MetaflowException(

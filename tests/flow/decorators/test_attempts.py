@@ -101,7 +101,6 @@ def test_positional_attributes_are_refused_with_the_form_to_write() -> None:
         (TimeoutDecorator({}), "D005", ["'seconds', 'minutes' and 'hours' add up to 0"]),
         (TimeoutDecorator({"seconds": 0}), "D005", ["add up to 0"]),
         (TimeoutDecorator({"seconds": float("inf")}), "D005", ["'seconds'", "inf"]),
-        (CatchDecorator({"var": "not a name"}), "D005", ["'var'", "'not a name'"]),
         (CatchDecorator({"var": 3}), "D005", ["'var'", "3"]),
     ],
 )
@@ -113,6 +112,12 @@ def test_a_wrong_attribute_is_a_finding_that_names_what_is_allowed(
     assert issue.severity == "E"
     for name in names:
         assert name in issue.message
+
+
+def test_a_variable_that_cannot_be_read_is_a_warning() -> None:
+    (issue,) = CatchDecorator({"var": "not a name"}).lint(node(), graph(node()))
+    assert (issue.rule, issue.severity) == ("D005", "W")
+    assert "'not a name'" in issue.message
 
 
 @pytest.mark.parametrize(

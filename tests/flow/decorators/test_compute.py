@@ -63,7 +63,7 @@ def test_the_defaults_are_those_documented() -> None:
         (ResourcesDecorator({"gpu": 0.5}), "gpu", "a whole number"),
         (ResourcesDecorator({"memory": float("nan")}), "memory", "a number"),
         (KubernetesDecorator({"qos": "best"}), "qos", "'burstable', 'guaranteed'"),
-        (KubernetesDecorator({"image_pull_policy": "always"}), "image_pull_policy", "'Always'"),
+        (KubernetesDecorator({"image_pull_policy": "often"}), "image_pull_policy", "'Always'"),
         (KubernetesDecorator({"labels": ["a"]}), "labels", "a dict"),
         (KubernetesDecorator({"node_selector": "pool"}), "node_selector", "pool=gpu"),
         (KubernetesDecorator({"node_selector": 3}), "node_selector", "a dict"),
@@ -94,6 +94,15 @@ def test_a_wrong_value_is_found_with_attribute_and_what_is_allowed(
 def test_a_node_selector_is_a_dict_text_or_a_list(written: Any, selector: Any) -> None:
     assert parse_node_selector(written) == selector
     assert KubernetesDecorator({"node_selector": written}).attributes["node_selector"] == selector
+
+
+def test_words_are_taken_in_any_case() -> None:
+    decorator = KubernetesDecorator({"image_pull_policy": "always", "qos": "Guaranteed"})
+    assert decorator.problems() == ()
+    assert (decorator.attributes["image_pull_policy"], decorator.attributes["qos"]) == (
+        "Always",
+        "guaranteed",
+    )
 
 
 def test_a_pod_asks_for_the_larger_of_both_decorators() -> None:

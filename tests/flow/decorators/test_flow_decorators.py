@@ -11,17 +11,20 @@ import pytest
 from airflow_mlflow_provider.exception import BadFlowDecoratorException, CommandException, MetaflowException
 from airflow_mlflow_provider.flow.decorators import (
     exit_hook,
+    kubernetes,
     namespaced_event_name,
     package_sources,
     project,
     schedule,
     trigger,
+    trigger_on_finish,
 )
 from airflow_mlflow_provider.flow.decorators.airflow_sensors import (
     ExternalTaskSensorDecorator,
     S3KeySensorDecorator,
 )
 from airflow_mlflow_provider.flow.decorators.base import FlowDecorator
+from airflow_mlflow_provider.flow.decorators.checks import deployment_findings
 from airflow_mlflow_provider.flow.decorators.code_sources import PackageSourcesDecorator
 from airflow_mlflow_provider.flow.decorators.events import (
     DeploymentNames,
@@ -41,6 +44,7 @@ from airflow_mlflow_provider.flow.decorators.schedules import ResolvedSchedule, 
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.flow.parameters import ParameterContext
 from airflow_mlflow_provider.flow.spec import FlowSpec
+from airflow_mlflow_provider.flow.step import step
 
 GRAPH = FlowGraph("Train", "start", "start", {"start": StepNode("start")})
 CONTEXT = ParameterContext("Train", "ada", "", logging.getLogger(__name__), "s3", {})
@@ -441,3 +445,38 @@ def test_a_decorator_written_without_parentheses_says_what_is_missing() -> None:
     class Train(FlowSpec): ...
 
     assert rules(Train._flow_decorators[0]) == ["D005"]
+
+
+def test_all_that_a_deployment_refuses_is_found_together() -> None:
+    @schedule(cron="0 0 15W * ? *")
+    @trigger(event={"name": "new data"})
+    @trigger_on_finish(flow="etl.Load")
+    @exit_hook(on_error=["no_such_hook"])
+    class Train(FlowSpec):
+        @kubernetes(labels={"team": "a b"}, namespace="Team")
+        @step
+        def start(self) -> None: ...
+
+    issues = list(deployment_findings(Train, NAMES))
+    assert [(issue.rule, issue.severity, issue.step) for issue in issues] == [
+        ("X006", "E", "start"),
+        ("X006", "E", "start"),
+        ("X007", "E", None),
+        ("X008", "E", None),
+        ("X008", "E", None),
+        ("X009", "E", None),
+    ]
+    assert {issue.file for issue in issues} == {__file__}
+
+
+def test_a_flow_that_can_be_deployed_has_no_findings() -> None:
+    @schedule(cron="0 6 ? * MON-FRI *", timezone="Europe/Berlin")
+    @trigger(event="new-data")
+    @trigger_on_finish(flow="Load")
+    @exit_hook(on_error=[notify])
+    class Train(FlowSpec):
+        @kubernetes(labels={"team": "a"})
+        @step
+        def start(self) -> None: ...
+
+    assert list(deployment_findings(Train, NAMES)) == []

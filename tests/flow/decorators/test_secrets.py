@@ -18,6 +18,7 @@ from airflow_mlflow_provider.flow.decorators.environment_variables import Enviro
 from airflow_mlflow_provider.flow.decorators.lifecycle import run_attempt
 from airflow_mlflow_provider.flow.decorators.secret_backends import (
     SecretSource,
+    airflow_sources,
     read_connection,
     read_source,
     variable_name,
@@ -258,6 +259,16 @@ def test_connections_and_variables_of_airflow_become_variables(monkeypatch: pyte
     assert get_secret("airflow-variable.api_token") == {"API_TOKEN": VALUE}
     spread = get_secret({"type": "airflow-variable", "id": "settings", "options": {"json": True}})
     assert spread == {"A": "1", "B": "2"}
+
+
+def test_the_operator_learns_what_to_resolve_from_the_graph() -> None:
+    decorator = secrets("airflow-connection.sales_db", inline(A="1"), {"type": "airflow-variable", "id": "k"})
+    found = airflow_sources(StepNode("fit", decorators=(decorator.spec(),)))
+    assert [(str(source), variable) for source, variable in found] == [
+        ("airflow-connection.sales_db", "AIRFLOW_CONN_SALES_DB"),
+        ("airflow-variable.k", "AIRFLOW_VAR_K"),
+    ]
+    assert airflow_sources(NODE) == ()
 
 
 def test_aws_secrets_are_spread_named_and_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
