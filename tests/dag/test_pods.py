@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from kubernetes.client import CoreV1Api
+from kubernetes.client import ApiException, CoreV1Api
 from kubernetes.config import new_client_from_config
 
 from airflow_mlflow_provider.dag import build_dag
@@ -77,15 +77,20 @@ def out_of_memory(cluster: KubernetesStandin) -> Iterator[None]:
     """Have the pod that waits run out of memory."""
     api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
 
+    def log_of(name: str) -> str:
+        try:
+            return str(api.read_namespaced_pod_log(name, "default"))
+        except ApiException as error:
+            if error.status not in (400, 404):  # its container has not started yet, or it is gone
+                raise
+            return ""
+
     def waiting() -> str | None:
-        for pod in api.list_namespaced_pod("default").items:
-            running = pod.status.phase == "Running"
-            if running and "ready to die" in api.read_namespaced_pod_log(pod.metadata.name, "default"):
-                return str(pod.metadata.name)
-        return None
+        names = [pod.metadata.name for pod in api.list_namespaced_pod("default").items]
+        return next((name for name in names if "ready to die" in log_of(name)), None)
 
     def kill() -> None:
-        name = wait_until(waiting, 60, "no pod waits")
+        name = wait_until(waiting, 120, "no pod waits")
         assert name is not None
         cluster.admin.out_of_memory(name)
 

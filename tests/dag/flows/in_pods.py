@@ -22,7 +22,7 @@ class InPodsFlow(FlowSpec):
             import time
 
             print("ready to die", flush=True)
-            time.sleep(60)
+            time.sleep(150)
         self.word = f"{self.input}{self.text}"
         self.next(self.join)
 
