@@ -44,7 +44,7 @@ class Cluster:
     async def start(cls, settings: Settings, certificate: str = "", *, can_mount: bool = False) -> Cluster:
         """Find out what this machine permits, and make the cluster."""
         settings.state_directory.mkdir(parents=True, exist_ok=True)
-        isolation = await probe_isolation(settings.state_directory)
+        isolation = settings.isolation or await probe_isolation(settings.state_directory)
         return cls(settings, isolation, certificate, can_mount)
 
     def _populate(self) -> None:

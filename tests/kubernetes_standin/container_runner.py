@@ -90,7 +90,11 @@ class ContainerRunner:
     async def _attempt(self) -> bool:
         """One start of the container and its end; False when the pod was stopped before it could be configured."""
         record, pod = self.record, self.pod
-        launch = await self._configured()
+        try:
+            launch = await self._configured()
+        except StartFailed as error:
+            self._could_not_start(str(error))
+            return True
         if launch is None:
             return False
         record.attempts += 1
@@ -202,7 +206,7 @@ class ContainerRunner:
         mounts = self.pod.volumes.mounts(self.record.specification, variables)
         if self.pod.kubelet.isolation == "none":
             if any(not mount.target.startswith("/var/run/secrets/") for mount in mounts):
-                raise MountFailed(
+                raise StartFailed(
                     "this machine permits no mount namespaces, so the stand-in cannot mount volumes"
                 )
             return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.kubernetes_standin.resources import EVENTS
 from tests.kubernetes_standin.status import Json
@@ -15,6 +15,7 @@ class EventRecorder:
     """Writes ``Event`` objects; the same event about the same object again only raises its count."""
 
     store: ObjectStore
+    _names: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
 
     def record(self, about: Json, kind: str, reason: str, message: str, field_path: str = "") -> None:
         """Add an event of type ``kind`` (Normal or Warning) about an object."""
@@ -28,8 +29,9 @@ class EventRecorder:
             "resourceVersion": metadata["resourceVersion"],
             **({"fieldPath": field_path} if field_path else {}),
         }
-        earlier = self._earlier(reference, reason, message)
-        if earlier is not None:
+        identity = (metadata["uid"], field_path, reason, message)
+        earlier = self._names.get(identity, "")
+        if self.store.find(EVENTS, metadata["namespace"], earlier) is not None:
             self.store.update(EVENTS, metadata["namespace"], earlier, _count)
             return
         moment, component = now(), "default-scheduler" if "Schedul" in reason else "kubelet"
@@ -52,15 +54,8 @@ class EventRecorder:
             "reportingComponent": component,
             "reportingInstance": "",
         }
+        self._names[identity] = event["metadata"]["name"]
         self.store.create(EVENTS, event)
-
-    def _earlier(self, reference: Json, reason: str, message: str) -> str | None:
-        for event in self.store.select(EVENTS, reference["namespace"]):
-            about = event["involvedObject"]
-            same = about["uid"] == reference["uid"] and about.get("fieldPath") == reference.get("fieldPath")
-            if same and event["reason"] == reason and event["message"] == message:
-                return str(event["metadata"]["name"])
-        return None
 
 
 def _count(event: Json) -> None:

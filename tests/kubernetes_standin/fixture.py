@@ -18,8 +18,8 @@ from typing_extensions import Self
 
 from tests.kubernetes_standin.settings import PROJECT_ROOT, Image
 
-START_SECONDS = 30.0
-STOP_SECONDS = 15.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 
 class StandinFault(Exception):
@@ -36,6 +36,7 @@ class KubernetesStandin:
         node_labels: labels of the node beside the usual ones.
         tls: serve HTTPS.
         restart_backoff_seconds: first pause between restarts of a container; it doubles.
+        isolation: insist on ``full``, ``user`` or ``none``; by default the strongest that this machine permits.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class KubernetesStandin:
         node_labels: dict[str, str] | None = None,
         tls: bool = False,
         restart_backoff_seconds: float = 0.2,
+        isolation: str = "",
     ) -> None:
         self.directory = directory
         self._options = {
@@ -54,6 +56,7 @@ class KubernetesStandin:
             "capacity": capacity or {},
             "node_labels": node_labels or {},
             "restart_backoff_seconds": restart_backoff_seconds,
+            "isolation": isolation,
         }
         self._tls = tls
         self._process: subprocess.Popen[bytes] | None = None

@@ -154,18 +154,19 @@ def become_container(specification: dict[str, Any], alive: int, errors: int) -> 
 
 
 def build_root(specification: dict[str, Any]) -> None:
-    """Private overlay of ``/`` with its own /proc, /dev, /tmp, /run and the volumes; then pivot into it."""
+    """Private copy of ``/`` with its own /proc, /dev, /tmp, /run and the volumes; then pivot into it."""
     carried = machine_mounts()
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    scratch = specification["scratch"]
-    linux.mount("tmpfs", scratch, "tmpfs", options="mode=755")
+    scratch = Path(specification["scratch"])
+    linux.mount("tmpfs", str(scratch), "tmpfs", options="mode=755")
     for name in ("upper", "work", "root"):
-        Path(scratch, name).mkdir()
-    options = f"lowerdir=/,upperdir={scratch}/upper,workdir={scratch}/work"
+        (scratch / name).mkdir()
     if specification["isolation"] == "user":
-        options += ",userxattr"
-    root = f"{scratch}/root"
-    linux.mount("overlay", root, "overlay", options=options)
+        compose_root(scratch, carried)
+        carried = []
+    else:
+        overlay(Path("/"), scratch / "upper", scratch / "work", scratch / "root")
+    root = str(scratch / "root")
     Path(root + OLD_ROOT).mkdir()
     linux.pivot_root(root, root + OLD_ROOT)
     os.chdir("/")
@@ -175,6 +176,31 @@ def build_root(specification: dict[str, Any]) -> None:
     if specification["read_only_root"]:
         for target in ["/", *specification["hide"]]:
             linux.mount("none", target, flags=linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY)
+
+
+def overlay(lower: Path, upper: Path, work: Path, target: Path, options: str = "") -> None:
+    """Show ``lower`` at ``target``; changes go to ``upper``."""
+    directories = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    linux.mount("overlay", str(target), "overlay", options=directories + options)
+
+
+def compose_root(scratch: Path, carried: list[str]) -> None:
+    """As an overlay of the whole root, but entry by entry: user namespaces may not overlay what has mounts below."""
+    root = scratch / "root"
+    linux.mount(str(root), str(root), flags=linux.MS_BIND)
+    for entry in Path("/").iterdir():
+        target = root / entry.name
+        if entry.is_symlink():
+            target.symlink_to(entry.readlink())
+        elif not entry.is_dir() or any(below(point, str(entry)) for point in carried):
+            bind(str(entry), str(target))
+        else:
+            target.mkdir()
+            if str(entry) not in NOT_CARRIED:
+                upper, work = scratch / "upper" / entry.name, scratch / "work" / entry.name
+                upper.mkdir()
+                work.mkdir()
+                overlay(entry, upper, work, target, ",userxattr")
 
 
 def machine_mounts() -> list[str]:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
-import functools
-import inspect
 import json
 import re
 from typing import Any
 
-from kubernetes.client import models
-
+from tests.kubernetes_standin.models import read_model
 from tests.kubernetes_standin.status import Cause, Json, bad_request
 
 _CONTAINER_TYPE = re.compile(r"(list\[|dict\(str, |dict\[str, )(.+)[\])]")
-_REQUIRED = re.compile(r"Invalid value for `(\w+)`, must not be `None`")
 _QUANTITY_FIELDS = frozenset({"limits", "requests", "sizeLimit", "divisor", "capacity", "allocatable"})
 _BASE64_OWNERS = frozenset({("V1Secret", "data"), ("V1ConfigMap", "binaryData")})
 _GO_NAMES = {"str": "string", "int": "int64", "bool": "bool", "float": "float64", "datetime": "Time"}
@@ -109,17 +105,16 @@ class _Reader:
         if not isinstance(value, dict):
             self._mistype(value, path, model_name, model_name.removeprefix("V1"))
             return
-        model = getattr(models, model_name)
-        kinds = {model.attribute_map[name]: kind for name, kind in model.openapi_types.items()}
+        model = read_model(model_name)
         for name, item in value.items():
             below = f"{path}.{name}" if path else name
-            if name not in kinds:
+            if name not in model.kinds:
                 self.unknown.append(below)
             else:
-                self.read(item, kinds[name], below, model_name)
+                self.read(item, model.kinds[name], below, model_name)
         if path.startswith("status"):  # the server's own, and not the client's to complete
             return
-        for name in required_fields(model_name):
+        for name in model.required:
             if value.get(name) in (None, "", []):
                 self.absent.append(f"{path}.{name}" if path else name)
 
@@ -127,14 +122,6 @@ class _Reader:
         given = {dict: "object", list: "array", str: "string", bool: "bool"}.get(type(value), "number")
         field = f"{owner.removeprefix('V1')}.{path}"
         self.mistyped.append(f"json: cannot unmarshal {given} into Go struct field {field} of type {wanted}")
-
-
-@functools.cache
-def required_fields(model_name: str) -> tuple[str, ...]:
-    """JSON names of the fields a model refuses to be without."""
-    model = getattr(models, model_name)
-    names = _REQUIRED.findall(inspect.getsource(model))
-    return tuple(dict.fromkeys(model.attribute_map[name] for name in names))
 
 
 def _is_time(value: str) -> bool:

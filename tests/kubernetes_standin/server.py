@@ -23,7 +23,6 @@ from starlette.websockets import WebSocket
 from tests.kubernetes_standin import linux
 from tests.kubernetes_standin.admin import Admin
 from tests.kubernetes_standin.api import ADMIN_USER, Api, authorize
-from tests.kubernetes_standin.certificate import make_certificate
 from tests.kubernetes_standin.chaos import SeenRequest
 from tests.kubernetes_standin.cluster import Cluster
 from tests.kubernetes_standin.container_runner import ContainerRunner
@@ -120,6 +119,8 @@ async def serve(settings: Settings, ready_file: Path, *, exit_with_stdin: bool) 
     )
     certificate, options = "", {}
     if settings.tls:
+        from tests.kubernetes_standin.certificate import make_certificate
+
         certificate_file, key_file = make_certificate(settings.state_directory, settings.address)
         certificate = certificate_file.read_text()
         options = {"ssl_certfile": str(certificate_file), "ssl_keyfile": str(key_file)}

@@ -48,6 +48,8 @@ class Settings:
     address: str = "127.0.0.1"
     port: int = 0
     tls: bool = False
+    isolation: str = ""
+    """``full``, ``user`` or ``none`` to insist on one; the strongest that works when empty."""
 
     @property
     def node_capacity(self) -> dict[str, str]:

@@ -130,7 +130,7 @@ class PodVolumes:
                 raise MountFailed(f'subPath "{inner}" leaves its volume')
             if not source.exists():
                 source.mkdir(parents=True)
-            target = os.path.normpath(f"/{volume_mount['mountPath']}")
+            target = os.path.normpath(f"/{volume_mount['mountPath'].lstrip('/')}")
             found.append(Mount(str(source), target, bool(volume_mount.get("readOnly"))))
         return tuple(sorted(found, key=lambda mount: mount.target.count("/")))
 

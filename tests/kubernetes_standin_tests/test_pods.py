@@ -27,7 +27,7 @@ def environment(pods: Pods, **container: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("script", "phase", "code", "reason"),
-    [("exit 0", "Succeeded", 0, "Completed"), ("exit 42", "Failed", 42, "Error"), ("kill -9 $$ & wait; exit 5", "Failed", 5, "Error")],
+    [("exit 0", "Succeeded", 0, "Completed"), ("exit 42", "Failed", 42, "Error"), ("kill -9 1; exit 5", "Failed", 5, "Error")],
 )  # fmt: skip
 def test_the_exit_code_decides_the_phase(pods: Pods, script: str, phase: str, code: int, reason: str) -> None:
     pod = pods.run(shell(script))

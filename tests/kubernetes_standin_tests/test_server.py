@@ -11,7 +11,7 @@ import psutil
 from kubernetes import client, config
 
 from tests.kubernetes_standin import Image, KubernetesStandin
-from tests.kubernetes_standin_tests.pods import Pods, close, pod_body, wait_until
+from tests.kubernetes_standin_tests.pods import Pods, close, execute, pod_body, shell, terminated, wait_until
 
 
 def connect(standin: KubernetesStandin) -> Any:
@@ -72,6 +72,41 @@ def test_containers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
     os.kill(standin.pid, signal.SIGKILL)
     wait_until("the end of the containers", lambda: not any(_alive(process) for process in processes))
     standin.discard()
+
+
+def test_users_of_a_machine_may_use_user_namespaces(tmp_path: Path) -> None:
+    with KubernetesStandin(tmp_path, isolation="user") as standin:
+        core = connect(standin)
+        pods = Pods(core)
+        body = shell("cat /proc/1/comm; touch /data/file /new; ls /data")
+        body["spec"]["volumes"] = [{"name": "data", "emptyDir": {}}]
+        body["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+        assert pods.run(body).status.phase == "Succeeded", pods.get().status
+        assert pods.log() == "sh\nfile\n"
+        assert execute(pods_running(pods), "cat", "/proc/1/comm", name="busy").read_stdout() == "sleep\n"
+        close(core.api_client)
+    assert not Path("/new").exists()
+
+
+def pods_running(pods: Pods) -> Pods:
+    """With a pod ``busy`` that runs."""
+    pods.create(pod_body("busy", "sleep", "60"))
+    pods.running("busy")
+    return pods
+
+
+def test_without_namespaces_only_pods_without_volumes_run(tmp_path: Path) -> None:
+    with KubernetesStandin(tmp_path, isolation="none") as standin:
+        core = connect(standin)
+        pods = Pods(core)
+        assert pods.run(shell("sleep 60 & echo hello", "plain")).status.phase == "Succeeded"
+        assert pods.log("plain") == "hello\n"
+        assert container_processes(standin) == []
+        body = pod_body("volume")
+        body["spec"]["volumes"] = [{"name": "data", "emptyDir": {}}]
+        body["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+        assert "permits no mount namespaces" in terminated(pods.run(body)).message
+        close(core.api_client)
 
 
 def _alive(process: psutil.Process) -> bool:
