@@ -16,6 +16,7 @@ from airflow_mlflow_provider.client.scope import (
 )
 from airflow_mlflow_provider.client.step import Step
 from airflow_mlflow_provider.client.task import Task
+from airflow_mlflow_provider.client.trigger import MetaflowEvent, Trigger
 
 __all__ = [
     "DataArtifact",
@@ -23,10 +24,12 @@ __all__ = [
     "Metaflow",
     "MetaflowCode",
     "MetaflowData",
+    "MetaflowEvent",
     "MetaflowObject",
     "Run",
     "Step",
     "Task",
+    "Trigger",
     "default_metadata",
     "default_namespace",
     "get_metadata",

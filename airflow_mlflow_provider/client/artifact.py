@@ -46,6 +46,12 @@ class DataArtifact(MetaflowObject[Any]):
         return self.finished_at
 
     @property
+    def origin_pathspec(self) -> str | None:
+        """Pathspec of the artifact in the run that really made it, if this run took its task over."""
+        task = self.parent.origin_pathspec
+        return None if task is None else f"{task}/{self.id}"
+
+    @property
     def data(self) -> Any:
         """The value.
 
@@ -61,6 +67,17 @@ class DataArtifact(MetaflowObject[Any]):
     def size(self) -> int:
         """Bytes of the value as it is stored, uncompressed."""
         return self._known.size if self._known else 0
+
+    @property
+    def _type(self) -> str:
+        return self._known.type if self._known else type(self._made).__name__
+
+    def _facts(self) -> Iterator[tuple[str, object]]:
+        yield "type", self._type
+        yield "size", f"{self.size} bytes"
+        yield "preview", self._known.preview if self._known else self._made
+        yield "sha", self.sha
+        yield "finished at", self.finished_at
 
     @property
     def sha(self) -> str:

@@ -110,7 +110,12 @@ class MetaflowObject(Generic[Child]):
 
     def is_in_namespace(self) -> bool:
         """Whether the object is in the namespace under which it was asked for."""
-        return self._namespace is None or self._namespace in self.tags
+        # System tags first: they come with the run's record, user tags are an object of their own.
+        return (
+            self._namespace is None
+            or self._namespace in self.system_tags
+            or self._namespace in self.user_tags
+        )
 
     def __iter__(self) -> Iterator[Child]:
         """The children, newest first; those outside the namespace are left out."""
@@ -137,6 +142,16 @@ class MetaflowObject(Generic[Child]):
     def __repr__(self) -> str:
         attempt = "" if self._attempt is None else f", attempt={self._attempt}"
         return f"{type(self).__name__}('{self.pathspec}'{attempt})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from airflow_mlflow_provider.client.html import table
+
+        return table(repr(self), self._facts())
+
+    def _facts(self) -> Iterator[tuple[str, object]]:
+        """What a notebook shows of the object, by name."""
+        yield "created at", self.created_at
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -175,6 +190,10 @@ class MetaflowObject(Generic[Child]):
     def _child(self, id: str) -> Child | None:
         raise NotImplementedError
 
+    def _namespaces(self) -> list[str]:
+        """The tags that look like namespaces."""
+        return sorted(tag for tag in self.tags if tag.partition(":")[0] in ("user", "production"))
+
     def _related(self, kind: type[Related], *parts: str, attempt: int | None = None) -> Related:
         """Another object of the same store, seen under the same namespace, known to exist."""
         made = kind.__new__(kind)
@@ -193,7 +212,7 @@ class MetaflowObject(Generic[Child]):
         )
 
     def _mismatch(self) -> MetaflowNamespaceMismatch:
-        namespaces = sorted(t for t in self.tags if t.partition(":")[0] in ("user", "production"))
+        namespaces = self._namespaces()
         return MetaflowNamespaceMismatch(
             f"{self!r} is not in the namespace {self._namespace!r}; it is in {', '.join(namespaces) or 'none'}.",
             fix=f"Switch with namespace({namespaces[0]!r}), or to all with namespace(None)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
@@ -17,17 +17,32 @@ class MetaflowData:
         entries: Where the artifacts are.
         ledger: The records of the store.
         pathspec: The task, for errors.
+        private: Gives a private artifact that is not stored as such; raises ``KeyError`` for any other name.
     """
 
-    def __init__(self, entries: Mapping[str, ArtifactEntry], ledger: Ledger, pathspec: str) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, ArtifactEntry],
+        ledger: Ledger,
+        pathspec: str,
+        private: Callable[[str], Any],
+    ) -> None:
         self._artifacts = dict(entries)
         self._reader = ArtifactReader(ledger.store)
         self._pathspec = pathspec
+        self._private = private
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name not in self.__dict__.get("_artifacts", {}):
-            raise AttributeError(f"{self.__dict__.get('_pathspec', 'The task')} has no artifact '{name}'.")
-        value = self._reader.load(name, self._artifacts[name], {"task": self._pathspec})
+        state = self.__dict__
+        if name.startswith("__") or "_artifacts" not in state:
+            raise AttributeError(name)
+        if name in state["_artifacts"]:
+            value = self._reader.load(name, self._artifacts[name], {"task": self._pathspec})
+        else:
+            try:
+                value = self._private(name)
+            except KeyError:
+                raise AttributeError(f"{self._pathspec} has no artifact '{name}'.") from None
         self.__dict__[name] = value
         return value
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import ClassVar
 
 from airflow_mlflow_provider.client.core import MetaflowObject
 from airflow_mlflow_provider.client.run import Run
-from airflow_mlflow_provider.client.scope import get_metadata, ledger_of
+from airflow_mlflow_provider.client.scope import get_metadata, get_namespace, ledger_of
 from airflow_mlflow_provider.exception import MetaflowNotFound
+
+# Runs are read in batches of these sizes, so that the first costs one request and many cost few.
+_BATCHES = (1, 4, 16)
+_LARGEST_BATCH = 64
+_SHOWN_RUNS = 5
 
 
 class Metaflow:
@@ -28,18 +34,27 @@ class Metaflow:
 
     def __iter__(self) -> Iterator[Flow]:
         for name in ledger_of(self._store).flows():
-            flow = Flow(name, _namespace_check=False, _store=self._store)
-            visible = Flow.__new__(Flow)
-            visible.__setstate__({**flow.__getstate__(), "namespace": None, "check": True})
-            visible._see_active_namespace()
-            if next(iter(visible), None) is not None:
-                yield visible
+            flow = Flow.__new__(Flow)
+            flow.__setstate__(
+                {
+                    "pathspec": name,
+                    "attempt": None,
+                    "namespace": get_namespace(),
+                    "check": True,
+                    "store": self._store,
+                }
+            )
+            if flow.latest_run is not None:
+                yield flow
 
     def __getitem__(self, name: str) -> Flow:
         try:
             return Flow(name, _store=self._store)
         except MetaflowNotFound:
             raise KeyError(name) from None
+
+    def __contains__(self, name: object) -> bool:
+        return any(flow.id == name for flow in self)
 
     def __repr__(self) -> str:
         return "Metaflow()"
@@ -63,31 +78,37 @@ class Flow(MetaflowObject[Run]):
     @property
     def latest_successful_run(self) -> Run | None:
         """The newest run in the namespace that succeeded, ``None`` if there is none."""
-        name = self.id
-        limit = 1 if self._namespace is None else 100
-        for run_id in self._ledger.latest(name, limit, successful=True):
-            run = self._child(run_id)
-            if run is not None:
-                return run
-        return next((run for run in self if run.successful), None)
+        succeeded = self._visible(self._ledger.runs(self.id, successful=True))
+        return next((run for run in succeeded if run.successful), None)
 
     def runs(self, *tags: str) -> Iterator[Run]:
         """The runs that have all of ``tags``, newest first."""
-        return (run for run in self if run.tags.issuperset(tags))
+        return (run for run in self if not tags or run.tags.issuperset(tags))
 
     def is_in_namespace(self) -> bool:
         """Whether any run is."""
         return self._namespace is None or self.latest_run is not None
 
+    def __iter__(self) -> Iterator[Run]:
+        return self._visible(self._child_ids())
+
+    def _visible(self, ids: Iterator[str]) -> Iterator[Run]:
+        """The runs of these ids that are in the namespace."""
+        sizes = itertools.chain(_BATCHES, itertools.repeat(_LARGEST_BATCH))
+        for size in sizes:
+            batch = list(itertools.islice(ids, size))
+            for record in self._ledger.load_runs(self.id, batch):
+                run = self._related(Run, self.id, record.run)
+                run._record = record
+                if run.is_in_namespace():
+                    yield run
+            if len(batch) < size:
+                return
+
     def _require_existence(self) -> None:
         if not self._ledger.latest(self.id, 1):
             known = ", ".join(self._ledger.flows()[:10])
             raise self._absent(f"It has the flows {known}." if known else "It has no flow.")
-
-    def _see_active_namespace(self) -> None:
-        from airflow_mlflow_provider.client.scope import get_namespace
-
-        self._namespace = get_namespace()
 
     def _child_ids(self) -> Iterator[str]:
         return self._ledger.runs(self.id)
@@ -102,3 +123,12 @@ class Flow(MetaflowObject[Run]):
     def _child(self, id: str) -> Run | None:
         run = self._related(Run, self.id, id)
         return run if run.is_in_namespace() else None
+
+    def _namespaces(self) -> list[str]:
+        records = self._ledger.load_runs(self.id, self._ledger.latest(self.id, _SHOWN_RUNS))
+        tags = {tag for record in records for tag in record.system_tags}
+        return sorted(tag for tag in tags if tag.partition(":")[0] in ("user", "production"))
+
+    def _facts(self) -> Iterator[tuple[str, object]]:
+        runs = itertools.islice(self, _SHOWN_RUNS)
+        yield "latest runs", [f"{run.id} {run.status} {run.created_at:%Y-%m-%d %H:%M:%S}" for run in runs]

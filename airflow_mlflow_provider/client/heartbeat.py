@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.exception import ObjectNotFound
+from airflow_mlflow_provider.runtime.heartbeat import read_heartbeat
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import RunRecord, run_prefix
-
-
-class _Heartbeat(msgspec.Struct):
-    time: float = 0.0
+from airflow_mlflow_provider.store.records import RunRecord
 
 
 def is_lost(ledger: Ledger, run: RunRecord, now: float) -> bool:
@@ -24,9 +18,6 @@ def is_lost(ledger: Ledger, run: RunRecord, now: float) -> bool:
     """
     if run.airflow:
         return False
-    try:
-        data = ledger.store.get(f"{run_prefix(run.flow, run.run)}/heartbeat")
-        last = msgspec.json.decode(data, type=_Heartbeat).time
-    except ObjectNotFound:
-        last = run.created_at + float(get("heartbeat_s"))
-    return now - last > float(get("heartbeat_timeout_s"))
+    beat = read_heartbeat(ledger.store, run.flow, run.run)
+    due = run.created_at if beat is None else beat.time + beat.interval
+    return now - due > get("heartbeat_timeout_s")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_mlflow_provider.plan.graph_info import graph_info
+from airflow_mlflow_provider.plan.identity import task_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.store.records import DoneRecord
 
@@ -49,6 +50,27 @@ def _exception(record: DoneRecord, _: FlowManifest) -> str | None:
     return None if record.exception is None else f"{record.exception.type}: {record.exception.message}"
 
 
+def _is_gang_split(record: DoneRecord, manifest: FlowManifest) -> bool:
+    return manifest.graph[record.key.step].kind == "parallel"
+
+
+def _gang_size(record: DoneRecord, manifest: FlowManifest) -> int | None:
+    taken = record.transition
+    return taken.num_splits if taken is not None and _is_gang_split(record, manifest) else None
+
+
+def _is_control(record: DoneRecord, _: FlowManifest) -> bool:
+    return record.metadata.get("internal_task_type") == "control"
+
+
+def _gang_tasks(record: DoneRecord, manifest: FlowManifest) -> list[str]:
+    if not _is_control(record, manifest):
+        return []
+    key, frame = record.key, record.frames[-1]
+    places = (task_id((*record.index_path[:-1], index)) for index in range(frame.num_splits))
+    return [f"{key.run}/{key.step}/{task}" for task in places]
+
+
 _MAKERS: dict[str, Callable[[DoneRecord, FlowManifest], Any]] = {
     "_foreach_stack": _stack,
     "_foreach_var": lambda record, _: record.transition.foreach if record.transition else None,
@@ -60,5 +82,10 @@ _MAKERS: dict[str, Callable[[DoneRecord, FlowManifest], Any]] = {
     "_task_ok": lambda record, _: record.finished,
     "_success": lambda record, _: record.outcome == "succeeded",
     "_exception": _exception,
+    "_catch_exception": lambda record, _: _exception(record, _) if record.outcome == "caught" else None,
+    "_control_mapper_tasks": _gang_tasks,
+    "_control_task_is_mapper_zero": _is_control,
+    "_parallel_ubf_iter": _gang_size,
+    "_unbounded_foreach": _is_gang_split,
     "_graph_info": lambda _, manifest: graph_info(manifest),
 }

@@ -14,6 +14,7 @@ from airflow_mlflow_provider.client.data import MetaflowData
 from airflow_mlflow_provider.client.heartbeat import is_lost
 from airflow_mlflow_provider.client.step import Step
 from airflow_mlflow_provider.client.tagging import change_tags, user_tags
+from airflow_mlflow_provider.client.trigger import Trigger
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
@@ -104,7 +105,9 @@ class Run(MetaflowObject[Step]):
             return end.status
         if self.end_task is not None:
             return "succeeded"
-        return "failed" if is_lost(self._ledger, self._record, time.time()) else "running"
+        if is_lost(self._ledger, self._record, time.time()):
+            return "failed"
+        return "running" if self._ledger.steps(*self._parts) else "pending"
 
     @property
     def failed(self) -> bool:
@@ -151,9 +154,10 @@ class Run(MetaflowObject[Step]):
         return _manifest(self._ledger, self._record.manifest)
 
     @property
-    def trigger(self) -> dict[str, Any] | None:
-        """What events started the run."""
-        return dict(self._record.trigger) or None
+    def trigger(self) -> Trigger | None:
+        """What events and runs started the run; ``None`` if it was started in another way."""
+        events = self._record.trigger.get("events")
+        return Trigger(events, self._store) if events else None
 
     @property
     def airflow_url(self) -> str | None:
@@ -224,6 +228,15 @@ class Run(MetaflowObject[Step]):
     @property
     def _end(self) -> RunEnd | None:
         return self._ledger.run_end(*self._parts)
+
+    def _facts(self) -> Iterator[tuple[str, object]]:
+        yield "status", self.status
+        yield "created at", self.created_at
+        yield "ended at", self.ended_at
+        yield "parameters", [f"{name} = {value!r}" for name, value in self.parameters.items()]
+        yield "steps", [step.id for step in self]
+        yield "failed tasks", [task.pathspec for task in self.failed_tasks]
+        yield "tags", sorted(self.tags)
 
     def _require_existence(self) -> None:
         _ = self._record

@@ -49,8 +49,9 @@ def default_namespace(*, switch: bool = True) -> str | None:
     """
     if switch:
         _scope.chosen = False
-    deployed: str | None = current.get("namespace")
-    return deployed or f"user:{user_name()}"
+    # In a task the run says which; the empty one is the global one.
+    of_run: str | None = current.get("_namespace")
+    return (of_run or None) if of_run is not None else f"user:{user_name()}"
 
 
 def metadata(ms: str) -> str:
@@ -68,8 +69,8 @@ def metadata(ms: str) -> str:
 
 
 def get_metadata() -> str:
-    """URL of the store that is read."""
-    return _scope.store or default_store()
+    """URL of the store that is read: the one chosen, else that of the running task, else the configured one."""
+    return _scope.store or current.get("_store") or default_store()
 
 
 def default_metadata() -> str:

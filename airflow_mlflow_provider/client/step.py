@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import itertools
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +13,8 @@ from airflow_mlflow_provider.client.task import Task
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.client.run import Run
+
+_LARGEST_BATCH = 64
 
 
 class Step(MetaflowObject[Task]):
@@ -40,6 +44,14 @@ class Step(MetaflowObject[Task]):
         """When its first task was started."""
         first = min(self._child_ids(), default=None)
         return None if first is None else self._child(first).created_at
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """Pathspec of the origin's step, if all of its tasks were taken over from there."""
+        tasks = list(self)
+        origins = {"/".join(t.origin_pathspec.split("/")[:3]) for t in tasks if t.origin_pathspec}
+        whole = len(origins) == 1 and all(task.origin_pathspec for task in tasks)
+        return origins.pop() if whole else None
 
     @property
     def task(self) -> Task | None:
@@ -76,6 +88,22 @@ class Step(MetaflowObject[Task]):
         node = self.parent.manifest.graph[self.id]
         return (self._related(Step, *self._parts[:2], name) for name in node.out_funcs)
 
+    def __iter__(self) -> Iterator[Task]:
+        """The tasks, the last split first; their records are read in batches."""
+        flow, run, step = self._parts
+        done = self._ledger.newest_done_keys(flow, run, step)
+        ids = self._child_ids()
+        for size in itertools.chain((1, 8), itertools.repeat(_LARGEST_BATCH)):
+            batch = list(itertools.islice(ids, size))
+            known = [done[task] for task in batch if task in done]
+            records = {record.key.task: record for record in self._ledger.load_done(known)}
+            for task_id in batch:
+                task = self._child(task_id)
+                task._remember(records.get(task_id))
+                yield task
+            if len(batch) < size:
+                return
+
     def tasks(self, *tags: str) -> Iterator[Task]:
         """The tasks, if the run has all of ``tags``."""
         return iter(self) if self.tags.issuperset(tags) else iter(())
@@ -87,6 +115,11 @@ class Step(MetaflowObject[Task]):
         if not frames or graph[frames[-1]].kind != "parallel":
             return iter(())
         return (task for task in self.tasks(*tags) if task.index == 0)
+
+    def _facts(self) -> Iterator[tuple[str, object]]:
+        states = Counter(task.status for task in self)
+        yield "tasks", [f"{count} {state}" for state, count in states.items()]
+        yield "finished at", self.finished_at
 
     def _require_existence(self) -> None:
         run = self.parent

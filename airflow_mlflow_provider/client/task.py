@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow_mlflow_provider.client.artifact import DataArtifact
 from airflow_mlflow_provider.client.core import MetaflowObject, moment
 from airflow_mlflow_provider.client.data import MetaflowData
+from airflow_mlflow_provider.client.facts import task_facts
 from airflow_mlflow_provider.client.private import private_artifact, private_names
 from airflow_mlflow_provider.exception import MetaflowExceptionWrapper
 from airflow_mlflow_provider.plan.identity import task_id
@@ -43,6 +43,9 @@ class Task(MetaflowObject[DataArtifact]):
     SHAPE: ClassVar[str] = "Flow/run/step/task"
     TAKES_ATTEMPT: ClassVar[bool] = True
 
+    _settled: DoneRecord | None = None
+    _unsettled: DoneRecord | None = None
+
     @property
     def parent(self) -> Step:
         """The step."""
@@ -69,7 +72,13 @@ class Task(MetaflowObject[DataArtifact]):
     @property
     def data(self) -> MetaflowData:
         """The artifacts, as attributes."""
-        return MetaflowData(self._entries, self._ledger, self.pathspec)
+        return MetaflowData(self._entries, self._ledger, self.pathspec, self._private)
+
+    @property
+    def origin_pathspec(self) -> str | None:
+        """Pathspec of the task that really ran, if the run took this one over from another run."""
+        key = self._key
+        return key.pathspec if key.run != self._parts[1] else None
 
     @property
     def artifacts(self) -> Any:
@@ -132,17 +141,9 @@ class Task(MetaflowObject[DataArtifact]):
     @property
     def metadata(self) -> list[Metadata]:
         """Facts about the attempt."""
-        begun, record = self._begun, self._record
-        created = self.created_at or moment(0)
-        facts = dict(begun.metadata) if begun else {}
-        facts["attempt"] = str(self.current_attempt)
-        if record is not None:
-            facts |= record.metadata
-            facts["attempt-done"] = str(record.key.attempt)
-            facts["attempt_ok"] = str(record.finished)
-            if record.frames:
-                facts["foreach-stack"] = str([f"{f.var}={f.label}" for f in record.frames])
-                facts["foreach-execution-path"] = ",".join(f"{f.step}:{f.index}" for f in record.frames)
+        key, begun = self._key, self._begun
+        created = moment(begun.started_at) if begun else moment(0)
+        facts = task_facts(self.parent.parent, key, begun, self._record)
         return [Metadata(name, value, created, name, self) for name, value in facts.items()]
 
     @property
@@ -228,29 +229,44 @@ class Task(MetaflowObject[DataArtifact]):
         for name in self._child_ids():
             yield self._child(name)
 
-    @functools.cached_property
-    def _newest(self) -> DoneRecord | None:
-        return self._ledger.newest_done(*self._parts)
-
     @property
     def _record(self) -> DoneRecord | None:
+        """How the attempt that this object shows ended; ``None`` while it has not."""
+        if self._settled is None:
+            self._remember(self._find_record())
+        return self._settled if self._settled is not None else self._unsettled
+
+    def _remember(self, record: DoneRecord | None) -> None:
+        # A record never changes, but a failed attempt may be followed by another while this object lives.
+        if record is not None and (record.finished or self._attempt is not None):
+            self._settled = record
+        self._unsettled = record
+
+    def _find_record(self) -> DoneRecord | None:
         if self._attempt is not None:
-            return self._ledger.done(self._key)
-        if self._newest is None:
-            # Not kept: the task may finish while this object lives.
-            del self.__dict__["_newest"]
-            return None
-        return self._newest
+            return self._ledger.done(self._place(self._attempt))
+        record = self._ledger.newest_done(*self._parts)
+        if record is None or record.finished or record.key.attempt >= self.attempts[-1]:
+            return record
+        return None
 
     @property
     def _key(self) -> AttemptKey:
         if self._attempt is not None:
-            return AttemptKey(*self._task_parts, self._attempt)
+            return self._place(self._attempt)
         record = self._record
         if record is not None:
             return record.key
         started = self.attempts
         return AttemptKey(*self._task_parts, started[-1] if started else 0)
+
+    def _place(self, attempt: int) -> AttemptKey:
+        """The attempt's key, in the run that really ran it."""
+        flow, run, step, task = self._task_parts
+        origin = self._ledger.carried(flow, run).keys(flow, step).get(task)
+        own = AttemptKey(flow, run, step, task, attempt)
+        is_carried = origin is not None and origin.attempt == attempt and self._ledger.begun(own) is None
+        return origin if origin is not None and is_carried else own
 
     @property
     def _begun(self) -> BeginRecord | None:
@@ -301,6 +317,26 @@ class Task(MetaflowObject[DataArtifact]):
     def _child(self, id: str) -> DataArtifact:
         artifact = self._related(DataArtifact, *self._parts, id, attempt=self._attempt)
         artifact._known = self._entries.get(id)
-        if artifact._known is None and self._record is not None:
-            artifact._made = private_artifact(id, self._record, self.parent.parent.manifest)
+        if artifact._known is None:
+            artifact._made = self._private(id)
         return artifact
+
+    def _private(self, name: str) -> Any:
+        """A private artifact that follows from the record.
+
+        Raises:
+            KeyError: There is none of this name.
+        """
+        if self._record is None:
+            raise KeyError(name)
+        return private_artifact(name, self._record, self.parent.parent.manifest)
+
+    def _facts(self) -> Iterator[tuple[str, object]]:
+        record = self._record
+        yield "status", self.status
+        yield "attempt", self.current_attempt
+        yield "created at", self.created_at
+        yield "finished at", self.finished_at
+        if record is not None and record.exception is not None:
+            yield "exception", f"{record.exception.type}: {record.exception.message}"
+        yield "artifacts", [f"{a.id} ({a._type}, {a.size} bytes)" for a in self]

@@ -22,6 +22,8 @@ _IDENTITY = (
     "task_id",
     "pathspec",
     "origin_run_id",
+    "run",
+    "task",
     "namespace",
     "username",
     "airflow",

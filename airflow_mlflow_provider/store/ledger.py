@@ -100,9 +100,15 @@ class Ledger:
         """Ids of the newest runs of a flow, newest first, from one bounded listing."""
         return list(self._indexed(flow, _SUCCESSFUL_INDEX if successful else _INDEX, limit))
 
-    def runs(self, flow: str) -> Iterator[str]:
+    def runs(self, flow: str, *, successful: bool = False) -> Iterator[str]:
         """Ids of all runs of a flow, newest first, listed as they are asked for."""
-        return self._indexed(flow, _INDEX, None)
+        return self._indexed(flow, _SUCCESSFUL_INDEX if successful else _INDEX, None)
+
+    def load_runs(self, flow: str, runs: Sequence[str]) -> list[RunRecord]:
+        """What runs were started with, read at once; those without a record are left out."""
+        keys = [f"{run_prefix(flow, run)}/run.json" for run in runs]
+        found = zip(keys, self.store.get_many(keys), strict=True)
+        return [_decode(data, RunRecord, key) for key, data in found if data is not None]
 
     def flows(self) -> list[str]:
         """Names of all flows."""
