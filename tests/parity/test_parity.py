@@ -21,17 +21,18 @@ MARKS = {
     POSTGRES: [pytest.mark.live, pytest.mark.postgres],
     PODS: [pytest.mark.live, pytest.mark.kubernetes],
 }
-# PostgreSQL differs from SQLite by what only a wide flow meets: one of them stands for all where time is short.
-QUICK_POSTGRES = "ThreeLevelFlow"
+# The widest flow stands for the others where time is short.
+QUICK = {POSTGRES: "ThreeLevelFlow", PODS: "ThreeLevelFlow"}
 
 
 def _case(flow: FlowUnderTest, way: str) -> object:
-    slow = way == POSTGRES and flow.name != QUICK_POSTGRES
+    slow = way in QUICK and flow.name != QUICK[way]
     return pytest.param(
         flow, way, marks=[*MARKS[way], *([pytest.mark.slow] if slow else [])], id=f"{flow.name}-{way}"
     )
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("flow", "way"), [_case(flow, way) for flow in FLOWS for way in MARKS])
 def test_a_flow_gives_the_same_everywhere(
     flow: FlowUnderTest, way: str, reference: Reference, tmp_path: Path, request: pytest.FixtureRequest

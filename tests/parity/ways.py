@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.parity.flows_under_test import FlowUnderTest
 from tests.services.airflow import PASSWORDS, LiveAirflow
 
-COMMAND_SECONDS = 280
+COMMAND_SECONDS = 600
 
 
 def run_locally(flow: FlowUnderTest, store: str, folder: Path) -> str:
