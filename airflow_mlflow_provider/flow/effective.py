@@ -2,7 +2,7 @@
 
 What the author wrote, on classes and step functions, is never changed: functions are shared by all classes that inherit
 them, and a notebook may start a flow again with other configs. The effective decorators and parameters are kept on the
-flow's class, and asked for with the functions of this module.
+flow's class, and asked for with the functions of :mod:`.preparation`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_mlflow_provider.flow.decorators.base import FlowDecorator, StepDecorator
-from airflow_mlflow_provider.flow.graph import DecoratorSpec
 from airflow_mlflow_provider.flow.parameters import Parameter, authored_parameters
 from airflow_mlflow_provider.flow.user_decorators import FlowMutator, StepMutator, UserStepDecorator
 
@@ -103,7 +102,7 @@ def step_functions(flow_class: type) -> dict[str, Any]:
 
 
 def keep(effective: EffectiveFlow) -> None:
-    """Make this what the functions below answer for the flow."""
+    """Make this what is answered for the flow."""
     setattr(effective.flow_class, _ATTRIBUTE, effective)
 
 
@@ -111,44 +110,6 @@ def effective_flow(flow_class: type) -> EffectiveFlow | None:
     """What was kept for the flow; ``None`` before its mutators have run."""
     found: EffectiveFlow | None = vars(flow_class).get(_ATTRIBUTE)
     return found
-
-
-def step_decorators(flow_class: type, step: str) -> list[StepDecorator]:
-    """The built-in decorators of a step, in source order."""
-    effective = effective_flow(flow_class)
-    if effective is not None:
-        return list(effective.steps[step].decorators)
-    return list(_marks(step_functions(flow_class)[step]).get("decorators", ()))
-
-
-def user_step_decorators(flow_class: type, step: str) -> list[UserStepDecorator]:
-    """The step decorators of the user's own, outermost first, ready for one attempt.
-
-    Raises:
-        MetaflowException: Their arguments do not fit.
-    """
-    effective = effective_flow(flow_class)
-    if effective is not None:
-        return [decorator.ready(effective.configs) for decorator in effective.steps[step].user_decorators]
-    written = _marks(step_functions(flow_class)[step]).get("user_decorators", ())
-    return [decorator.ready({}) for decorator in written]
-
-
-def flow_decorators(flow_class: type) -> list[FlowDecorator]:
-    """The decorators of a flow, those of base classes first."""
-    effective = effective_flow(flow_class)
-    return list(_inherited(flow_class, "_flow_decorators") if effective is None else effective.decorators)
-
-
-def step_decorator_specs(flow_class: type, step: str) -> tuple[DecoratorSpec, ...]:
-    """All decorators of a step as data: built-in ones, then the user's own."""
-    effective = effective_flow(flow_class)
-    if effective is not None:
-        users = effective.steps[step].user_decorators
-    else:
-        users = _marks(step_functions(flow_class)[step]).get("user_decorators", [])
-    built_in = (decorator.spec() for decorator in step_decorators(flow_class, step))
-    return (*built_in, *(decorator.spec() for decorator in users))
 
 
 def _step(name: str, function: Any, configs: Mapping[str, Any]) -> EffectiveStep:

@@ -20,14 +20,10 @@ from airflow_mlflow_provider.exception import (
 from airflow_mlflow_provider.flow.config import Config, config_expr, resolve_configs
 from airflow_mlflow_provider.flow.decorators import card, environment, kubernetes, project, retry, schedule
 from airflow_mlflow_provider.flow.decorators.attempts import RetryDecorator
-from airflow_mlflow_provider.flow.effective import (
-    flow_decorators,
-    step_decorator_specs,
-    step_decorators,
-    user_step_decorators,
-)
+from airflow_mlflow_provider.flow.graph import DecoratorSpec
 from airflow_mlflow_provider.flow.mutators import apply_mutators, package_contributions
 from airflow_mlflow_provider.flow.parameters import Parameter, flow_parameters
+from airflow_mlflow_provider.flow.preparation import flow_decorators, step_decorators, user_step_decorators
 from airflow_mlflow_provider.flow.source import read_graph
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.flow.step import step
@@ -67,6 +63,13 @@ def flow_with(**members: Any) -> type[FlowSpec]:
     def end(self: Any) -> None: ...
 
     return type("Train", (FlowSpec,), {"start": start, "end": end, **members})
+
+
+def specs(flow: type, name: str = "start") -> list[DecoratorSpec]:
+    return [
+        *(decorator.spec() for decorator in step_decorators(flow, name)),
+        *(decorator.spec() for decorator in user_step_decorators(flow, name)),
+    ]
 
 
 def names(flow: type, step_name: str = "start") -> list[str]:
@@ -187,12 +190,12 @@ def test_a_step_mutator_in_the_source_adds_decorators_that_count_as_written() ->
         def end(self) -> None: ...
 
     apply_mutators(Train, {})
-    specs = step_decorator_specs(Train, "start")
-    assert [(s.name, s.statically_defined, s.inserted_by) for s in specs] == [
+    found = specs(Train)
+    assert [(s.name, s.statically_defined, s.inserted_by) for s in found] == [
         ("retry", True, (f"{HERE}.AddRetry",)),
         (f"{HERE}.timed", True, ()),
     ]
-    assert specs[0].attributes["times"] == 7
+    assert found[0].attributes["times"] == 7
     assert step_decorators(Train, "end")[0].attributes["times"] == 5
 
 
@@ -422,7 +425,7 @@ def test_decorators_are_found_and_removed_by_name_path_and_arguments() -> None:
 
     mutated(flow, change)
     assert seen == [[True, True, False], [("retry", "retry", [], {"times": 1})], False, True, True, False]
-    assert step_decorator_specs(flow, "start") == ()
+    assert specs(flow) == []
 
 
 def test_configs_reach_decorators_mutators_and_parameters_of_a_flow() -> None:

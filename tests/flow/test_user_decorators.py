@@ -10,8 +10,8 @@ from airflow_mlflow_provider.exception import (
     InvalidNextException,
     MetaflowException,
 )
-from airflow_mlflow_provider.flow.effective import step_decorator_specs, user_step_decorators
-from airflow_mlflow_provider.flow.graph import StepNode, Transition
+from airflow_mlflow_provider.flow.graph import DecoratorSpec, StepNode, Transition
+from airflow_mlflow_provider.flow.preparation import step_decorators, user_step_decorators
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.step import step
 from airflow_mlflow_provider.flow.transition import NextCall
@@ -49,6 +49,13 @@ def call_of(flow: Any) -> NextCall | None:
 def run(flow: Any, *decorators: UserStepDecorator, transition: Transition | None = LINEAR) -> None:
     node = StepNode("start", transition=transition)
     run_user_decorated([decorator.ready({}) for decorator in decorators], StepCall(flow, node))
+
+
+def specs(flow: type, name: str = "start") -> list[DecoratorSpec]:
+    return [
+        *(decorator.spec() for decorator in step_decorators(flow, name)),
+        *(decorator.spec() for decorator in user_step_decorators(flow, name)),
+    ]
 
 
 class Flow(FlowSpec):
@@ -153,10 +160,10 @@ def test_a_decorator_stands_above_a_step_with_or_without_attributes() -> None:
     decorators = user_step_decorators(Decorated, "start")
     assert [d.name for d in decorators] == ["around", "plain", "around"]
     assert [d.arguments for d in decorators] == [((), {}), ((), {}), ((), {"name": "x"})]
-    specs = step_decorator_specs(Decorated, "start")
-    assert specs[2].name == f"{__name__}.around"
-    assert specs[2].attributes == {"name": "x"}
-    assert specs[2].statically_defined
+    found = specs(Decorated)
+    assert found[2].name == f"{__name__}.around"
+    assert found[2].attributes == {"name": "x"}
+    assert found[2].statically_defined
 
 
 @pytest.mark.parametrize("decorator", [around, around(name="x"), plain])

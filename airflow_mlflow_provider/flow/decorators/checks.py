@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlflow_provider.exception import LintIssue
 from airflow_mlflow_provider.flow.decorators.base import Decorator, Problem
-from airflow_mlflow_provider.flow.effective import flow_decorators, step_decorators, step_functions
+from airflow_mlflow_provider.flow.effective import step_functions
 from airflow_mlflow_provider.flow.graph import FlowGraph
+from airflow_mlflow_provider.flow.preparation import flow_decorators, step_decorators
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.flow.decorators.events import DeploymentNames
