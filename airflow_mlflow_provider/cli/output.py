@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,12 +20,15 @@ from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.resume import ResumePlan
 from airflow_mlflow_provider.store.records import RunRecord
 
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.cli.progress import ProgressDisplay
+
 _SHOWN_REASONS = 10
 _COLORS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green", "bright_blue")
 
 
 class RunPrinter:
-    """Prints a run as it happens, one line after another.
+    """Prints a run as it happens: one line after another, and on a terminal a display of progress below them.
 
     Args:
         session: The invocation.
@@ -38,24 +44,34 @@ class RunPrinter:
         self._started_at = datetime.datetime.now(datetime.timezone.utc)
         self._colored = sys.stdout.isatty()
         self._steps = list(session.graph.steps)
+        self._display: ProgressDisplay | None = None
 
     def run_started(self, run: RunRecord) -> None:
         """Tell the run's id, before any task starts."""
         if self._run_id_file:
             Path(self._run_id_file).write_text(run.run, encoding="utf-8")
         self._session.note(f"Run {run.flow}/{run.run} by {run.user}, artifacts in {self._session.store_url}")
+        if self._colored and not self._quiet and os.environ.get("TERM") != "dumb":
+            from airflow_mlflow_provider.cli.progress import ProgressDisplay
+
+            self._display = ProgressDisplay(f"{run.flow}/{run.run}")
 
     def resumed(self, plan: ResumePlan) -> None:
         """Tell what the run takes over."""
         for line in plan_lines(plan):
-            self._session.note(line)
+            self._note(line)
 
     def started(self, assignment: Assignment, pid: int) -> None:
         """Tell that a task has started."""
         key = assignment.key
         self._pids[key.prefix] = pid
         again = f" (attempt {key.attempt + 1})" if key.attempt else ""
-        self._progress(assignment, f"started{again}")
+        if not self._quiet:
+            self._write(assignment, f"started{again}", dim=True)
+        if self._display is not None:
+            if assignment.retry_count:
+                self._display.stopped(key.step)
+            self._display.started(key.step)
 
     def line(self, assignment: Assignment, stream: Stream, text: bytes) -> None:
         """Print a line of a task."""
@@ -66,33 +82,52 @@ class RunPrinter:
         key = result.key
         self._pids.pop(key.prefix, None)
         self._ended[result.outcome] += 1
+        if self._display is not None:
+            self._display.expect(result.targets, result.num_splits or 0)
+            self._display.ended(key.step, failed=result.outcome == "failed")
         if not self._quiet and result.outcome != "succeeded":
             reason = result.exception.message if result.exception else ""
-            click.echo(
-                click.style(f"{key.run}/{key.step}/{key.task} {result.outcome}: {reason}", fg="red"), err=True
-            )
+            self._warn(f"{key.run}/{key.step}/{key.task} {result.outcome}: {reason}")
+
+    def tick(self) -> None:
+        """Keep the display's clock running."""
+        if self._display is not None:
+            self._display.refresh()
+
+    def close(self) -> None:
+        """Remove the display."""
+        if self._display is not None:
+            self._display.close()
+            self._display = None
 
     def finished(self, ended: LocalRun) -> None:
         """Summarise the run."""
+        run = ended.run
         seconds = (datetime.datetime.now(datetime.timezone.utc) - self._started_at).total_seconds()
-        total = sum(self._ended.values())
         if ended.status == "succeeded":
             self._session.note(
-                f"Run {ended.run.flow}/{ended.run.run} succeeded: {total} tasks, {seconds:.1f} s"
+                f"Run {run.flow}/{run.run} succeeded: {self._ended.total()} tasks, {seconds:.1f} s"
             )
             return
-        click.echo(
-            click.style(f"Run {ended.run.flow}/{ended.run.run} {ended.status}.", fg="red", bold=True),
-            err=True,
-        )
+        by = f" by {signal.Signals(ended.signal).name}" if ended.signal else ""
+        self._warn(f"Run {run.flow}/{run.run} {ended.status}{by}.")
         for task in ended.failed:
-            message = task.exception.message.splitlines()[:1] if task.exception else []
-            kind = task.exception.type if task.exception else ""
-            click.echo(f"  {task.key.pathspec}: {kind}: {''.join(message)}", err=True)
+            self._warn(f"  {task.key.pathspec}: {_exception_line(task)}")
+        self._session.note(f"Go on with: python {self._session.file.name} resume --origin-run-id {run.run}")
 
-    def _progress(self, assignment: Assignment, text: str) -> None:
-        if not self._quiet:
-            self._write(assignment, text, dim=True)
+    def _note(self, text: str) -> None:
+        if self._display is None:
+            self._session.note(text)
+        else:
+            self._display.print(text)
+
+    def _warn(self, text: str) -> None:
+        styled = click.style(text, fg="red")
+        # Only what goes to the same terminal would tear the display.
+        if self._display is not None and sys.stderr.isatty():
+            self._display.print(styled)
+        else:
+            click.echo(styled, err=True)
 
     def _write(self, assignment: Assignment, text: str, *, dim: bool = False) -> None:
         key = assignment.key
@@ -102,8 +137,18 @@ class RunPrinter:
         if self._colored:
             head = click.style(head, fg=_COLORS[self._steps.index(key.step) % len(_COLORS)])
             text = click.style(text, dim=True) if dim else text
+        if self._display is not None:
+            self._display.print(f"{stamp} {head} {text}")
+            return
         sys.stdout.write(f"{stamp} {head} {text}\n")
         sys.stdout.flush()
+
+
+def _exception_line(task: TaskResult) -> str:
+    if task.exception is None:
+        return ""
+    first, _, _ = task.exception.message.partition("\n")
+    return f"{task.exception.type}: {first}"
 
 
 def plan_lines(plan: ResumePlan) -> list[str]:

@@ -62,6 +62,14 @@ class RunObserver(Protocol):
         """A task has ended for good."""
         ...
 
+    def tick(self) -> None:
+        """Called at least once a second."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will happen."""
+        ...
+
 
 class LocalOptions(msgspec.Struct, frozen=True):
     """How a local run is made.
@@ -188,12 +196,18 @@ class _LocalRunner:
         scheduler = self._scheduler(run, supervisor, frontier)
         scheduler.add(plan.works if plan else [frontier.start()])
         pulse = Pulse(self._ledger.store, run.flow, run.run, self._options.heartbeat)
+
+        def on_tick() -> None:
+            pulse.beat()
+            self._observer.tick()
+
         with _Interrupts(lambda number: self._interrupted(scheduler, number)):
             try:
-                scheduler.run(pulse.beat)
+                scheduler.run(on_tick)
             finally:
                 supervisor.close()
                 pulse.close()
+                self._observer.close()
         return self._seal(run)
 
     def _create(
@@ -262,7 +276,10 @@ class _LocalRunner:
             fail_grace=options.fail_grace,
             keep_going=options.keep_going,
         )
-        return RegionScheduler(graph, graph.steps, supervisor, policy, region, self._task_ended, frontier)
+        # Killed tasks have not used up their attempts: they are told, and are not why the run failed.
+        return RegionScheduler(
+            graph, graph.steps, supervisor, policy, region, self._task_ended, frontier, self._observer.ended
+        )
 
     def _task_ended(self, result: TaskResult) -> None:
         if result.outcome == "failed":

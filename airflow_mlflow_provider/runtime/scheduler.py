@@ -38,6 +38,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
         max_iterations: Longest loop.
         fail_grace: Seconds that running tasks get to end once one has failed for good.
         keep_going: Whether independent branches go on after a failure.
+        first_attempt: Storage attempt of a task that is started here for the first time, whichever works led to it.
         first_retry_count: What ``current.retry_count`` shows on the first attempt made here.
         last: Whether nobody retries after this scheduler gives up on a task.
         airflow: Where the region runs in Airflow.
@@ -51,6 +52,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
     max_iterations: int = 10_000
     fail_grace: float = 5.0
     keep_going: bool = False
+    first_attempt: int = 0
     first_retry_count: int = 0
     last: bool = True
     airflow: dict[str, Any] = {}
@@ -67,6 +69,8 @@ class RegionScheduler:
         options: How to run.
         on_result: Called with each task's final result, in the order in which they end.
         frontier: The walk to go on with; a new one by default.
+        on_cut_short: Called instead with the result of a task that was killed because the region ends; by default
+            ``on_result``.
     """
 
     def __init__(
@@ -78,11 +82,13 @@ class RegionScheduler:
         options: RegionOptions,
         on_result: Callable[[TaskResult], None],
         frontier: Frontier | None = None,
+        on_cut_short: Callable[[TaskResult], None] | None = None,
     ) -> None:
         self._supervisor = supervisor
         self._policies = policies
         self._options = options
         self._on_result = on_result
+        self._on_cut_short = on_cut_short or on_result
         self._ready: deque[Iterator[Work]] = deque()
         self._delayed: list[tuple[float, int, Work]] = []
         self._works: dict[AttemptKey, Work] = {}
@@ -151,9 +157,8 @@ class RegionScheduler:
 
     def _start(self, work: Work) -> None:
         options, policy = self._options, self._policies(work.step)
-        key = AttemptKey(
-            options.flow, options.run, work.step, task_id(work.path, work.iteration), work.attempt
-        )
+        attempt = max(work.attempt, options.first_attempt)
+        key = AttemptKey(options.flow, options.run, work.step, task_id(work.path, work.iteration), attempt)
         self._works[key] = work
         assignment = Assignment(
             key=key,
@@ -237,7 +242,8 @@ class RegionScheduler:
                 min(1.0, max(0.0, give_up - time.monotonic()) or 1.0)
             ):
                 self._works.pop(assignment.key)
-                self._on_result(result)
+                cut_short = killed and result.outcome == "failed"
+                (self._on_cut_short if cut_short else self._on_result)(result)
             if not killed and time.monotonic() >= give_up:
                 killed = True
                 self._supervisor.kill(because)
