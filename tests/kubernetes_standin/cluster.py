@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.kubernetes_standin.chaos import Chaos
 from tests.kubernetes_standin.container_process import probe_isolation
+from tests.kubernetes_standin.garbage import GarbageCollector
 from tests.kubernetes_standin.jobs import JobController
 from tests.kubernetes_standin.kubelet import Kubelet
 from tests.kubernetes_standin.registry import Registry
@@ -37,6 +38,7 @@ class Cluster:
         self.store.on_change(self._remember)
         self.kubelet = Kubelet(self.store, settings, self.chaos, isolation, self.issue_token, can_mount)
         self.registry = Registry(self.store, self.kubelet)
+        self.garbage_collector = GarbageCollector(self.store, self.registry)
         self.jobs = JobController(self.store, self.registry, self.kubelet.events)
         self._populate()
 

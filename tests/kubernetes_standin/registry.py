@@ -10,10 +10,10 @@ from typing import Any
 from tests.kubernetes_standin import schema
 from tests.kubernetes_standin.kubelet import Kubelet
 from tests.kubernetes_standin.names import check_metadata
-from tests.kubernetes_standin.resources import ALL, EVENTS, JOBS, NAMESPACES, NODES, PODS, Resource
+from tests.kubernetes_standin.resources import ALL, JOBS, NAMESPACES, NODES, PODS, Resource
 from tests.kubernetes_standin.selectors import Predicate
 from tests.kubernetes_standin.status import Cause, Json, bad_request, conflict, forbidden, invalid
-from tests.kubernetes_standin.store import Change, ObjectStore, now
+from tests.kubernetes_standin.store import ObjectStore, now
 from tests.kubernetes_standin.strategies import strategy_of
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -26,6 +26,7 @@ KEPT_METADATA = (
     "resourceVersion",
     "generation",
 )
+FOREGROUND = "foregroundDeletion"
 RETURNS_DELETED = ("pods", "serviceaccounts", "persistentvolumeclaims")
 
 
@@ -40,7 +41,6 @@ class Registry:
     def __init__(self, store: ObjectStore, kubelet: Kubelet) -> None:
         self.store = store
         self.kubelet = kubelet
-        store.on_change(self._collect_garbage)
 
     def user_resources(self) -> list[Resource]:
         """Everything a client can create, owners before what they own."""
@@ -135,16 +135,38 @@ class Registry:
         if resource is PODS:
             return self._delete_pod(item, options.get("gracePeriodSeconds"))
         if resource is NAMESPACES:
-            return self._delete_namespace(item)
+            return self.store.update(NAMESPACES, "", name, _terminate_namespace)
+        default = "Orphan" if resource is JOBS and options.get("orphanDependents", True) else "Background"
+        policy = options.get("propagationPolicy") or default
+        if policy == "Orphan":
+            self._orphan_dependents(item)
+        if policy == "Foreground" and self.dependents(item):
+            return self.store.update(resource, namespace, name, _await_dependents)
         if item["metadata"].get("finalizers"):
             return self.store.update(resource, namespace, name, lambda stored: _mark(stored, 0))
-        removed = self.store.remove(resource, namespace, name)
-        if resource is JOBS:
-            policy = options.get("propagationPolicy") or (
-                "Orphan" if options.get("orphanDependents", True) else "Background"
-            )
-            self._release_dependents(removed, orphan=policy == "Orphan")
-        return removed
+        return self.store.remove(resource, namespace, name)
+
+    def dependents(self, owner: Json) -> list[tuple[Resource, Json]]:
+        """What an object owns, in its namespace."""
+        namespace, owned = owner["metadata"].get("namespace", ""), owned_by(owner)
+        return [
+            (resource, item)
+            for resource in ALL
+            if resource.namespaced
+            for item in self.store.select(resource, namespace, owned)
+        ]
+
+    def _orphan_dependents(self, owner: Json) -> None:
+        uid = owner["metadata"]["uid"]
+
+        def disown(stored: Json) -> None:
+            others = [entry for entry in stored["metadata"]["ownerReferences"] if entry["uid"] != uid]
+            stored["metadata"]["ownerReferences"] = others
+            if not others:
+                del stored["metadata"]["ownerReferences"]
+
+        for resource, item in self.dependents(owner):
+            self.store.update(resource, item["metadata"]["namespace"], item["metadata"]["name"], disown)
 
     def _delete_pod(self, pod: Json, grace: int | None) -> Json:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
@@ -164,51 +186,6 @@ class Registry:
             return marked
         return pod
 
-    def _delete_namespace(self, namespace: Json) -> Json:
-        name = namespace["metadata"]["name"]
-
-        def terminate(stored: Json) -> None:
-            _mark(stored, 0)
-            stored["status"]["phase"] = "Terminating"
-
-        marked = self.store.update(NAMESPACES, "", name, terminate)
-        for resource in self.user_resources():
-            if resource.namespaced:
-                for item in self.store.select(resource, name):
-                    if self.store.find(resource, name, item["metadata"]["name"]) is not None:
-                        self.delete(
-                            resource, name, item["metadata"]["name"], {"propagationPolicy": "Background"}
-                        )
-        self._finish_namespace(name)
-        return marked
-
-    def _collect_garbage(self, change: Change) -> None:
-        if change.after is None and change.namespace:
-            self._finish_namespace(change.namespace)
-
-    def _finish_namespace(self, name: str) -> None:
-        """Remove a terminating namespace as soon as it is empty."""
-        namespace = self.store.find(NAMESPACES, "", name)
-        if namespace is None or namespace["status"]["phase"] != "Terminating":
-            return
-        if any(
-            self.store.select(resource, name)
-            for resource in ALL
-            if resource.namespaced and resource is not EVENTS
-        ):
-            return
-        self.store.remove(NAMESPACES, "", name)
-        for event in self.store.select(EVENTS, name):
-            self.store.remove(EVENTS, name, event["metadata"]["name"])
-
-    def _release_dependents(self, owner: Json, *, orphan: bool) -> None:
-        namespace = owner["metadata"]["namespace"]
-        for pod in self.store.select(PODS, namespace, owned_by(owner)):
-            if orphan:
-                self.store.update(PODS, namespace, pod["metadata"]["name"], _disown)
-            else:
-                self._delete_pod(pod, None)
-
 
 def owned_by(owner: Json) -> Predicate:
     """Selects what ``owner`` owns."""
@@ -216,8 +193,16 @@ def owned_by(owner: Json) -> Predicate:
     return lambda item: any(entry["uid"] == uid for entry in item["metadata"].get("ownerReferences") or [])
 
 
-def _disown(item: Json) -> None:
-    item["metadata"].pop("ownerReferences", None)
+def _await_dependents(item: Json) -> None:
+    _mark(item, 0)
+    finalizers = item["metadata"].setdefault("finalizers", [])
+    if FOREGROUND not in finalizers:
+        finalizers.append(FOREGROUND)
+
+
+def _terminate_namespace(item: Json) -> None:
+    _mark(item, 0)
+    item["status"]["phase"] = "Terminating"
 
 
 def _become(stored: Json, item: Json) -> None:

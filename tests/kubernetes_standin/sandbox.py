@@ -45,8 +45,8 @@ def main() -> int:
     specification = json.loads(Path(sys.argv[1]).read_text())
     os.set_inheritable(specification["status_fd"], False)
     linux.process_control(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1 and specification["server_pid"] != 1:
-        return 1
+    if os.getppid() != specification["server_pid"]:
+        return 1  # the server died before the line above took effect
     try:
         isolate(specification)
     except OSError as error:

@@ -235,21 +235,6 @@ def test_a_collection_is_deleted_by_its_labels(core: Any) -> None:
     assert [item.metadata.name for item in core.list_namespaced_secret("default").items] == ["b"]
 
 
-def test_a_new_namespace_can_be_used_and_ends_with_its_pods(core: Any) -> None:
-    core.create_namespace({"metadata": {"name": "team"}})
-    assert core.read_namespaced_service_account("default", "team").metadata.name == "default"
-    core.create_namespaced_pod("team", pod_body("pod", "sleep", "60"))
-    body = pod_body("brief", "sleep", "60")
-    body["spec"]["terminationGracePeriodSeconds"] = 0
-    core.delete_namespaced_pod("pod", "team", grace_period_seconds=0)
-    core.create_namespaced_pod("team", body)
-    core.delete_namespace("team")
-    wait_until(
-        "the end of the namespace",
-        lambda: "team" not in [n.metadata.name for n in core.list_namespace().items],
-    )
-
-
 def test_a_finalizer_delays_the_deletion(core: Any) -> None:
     metadata = {"name": "c", "finalizers": ["example.com/hold"]}
     core.create_namespaced_config_map("default", {"metadata": metadata})
