@@ -132,9 +132,19 @@ def test_a_task_set_to_failed_takes_its_pod_with_it(
     begun(pods, manifest.dag_id)
     state = "deferred" if deferrable else "running"
     wait_until(lambda: airflow.api.states(manifest.dag_id, run_id)["start"] == state, 90, f"start is {state}")
+    if deferrable:
+        # A trigger that was never started cannot delete anything: it must have looked at the pod.
+        seen = len(pods.admin.requests(verb="get", resource="pods"))
+        wait_until(
+            lambda: len(pods.admin.requests(verb="get", resource="pods")) > seen,
+            60,
+            "the triggerer sees the pod",
+        )
     airflow.api.set_task_state(manifest.dag_id, run_id, "start", "failed")
     wait_until(
-        lambda: all(pod["deleted"] for pod in pods_of(pods, manifest.dag_id)), 60, "the pod is deleted"
+        lambda: all(pod["deleted"] for pod in pods_of(pods, manifest.dag_id)),
+        60,
+        lambda: f"the pod to be deleted; the triggerer says:\n{airflow.log_tail('triggerer', 40)}",
     )
     airflow.api.wait_for_run(manifest.dag_id, run_id, expected="failed")
     found = Finished.of_dag_run(manifest, manifest.dag_id, run_id)
