@@ -7,9 +7,11 @@ from typing import Any
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator, Context
 
+from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, splits_of
+from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.plan.deployment import Deployment
-from airflow_mlflow_provider.plan.elements import Element, elements
+from airflow_mlflow_provider.plan.elements import Element, Split, elements
 
 
 class PlanningOperator(BaseOperator):
@@ -33,11 +35,25 @@ class PlanningOperator(BaseOperator):
         """The list that the inner scope is expanded over, in lexicographic order of the index paths."""
         # A list of task ids gives a list of values, also where only one instance has one.
         pointers = context["ti"].xcom_pull(task_ids=[self.split], key=POINTER_KEY)
-        found = elements(splits_of(pointers), map_width(self.deployment))
+        splits = self._current(splits_of(pointers), context)
+        found = elements(splits, map_width(self.deployment))
         self.log.info(
             "%s opened %d index paths in all.", self.split, sum(len(each["paths"]) for each in found)
         )
         return found
+
+    def _current(self, splits: list[Split], context: Context) -> list[Split]:
+        """Without those of a run before a clear, after which a switch took another way.
+
+        Airflow deletes what a task pushed when the task starts again; one that is skipped instead keeps it.
+        """
+        unit = self.deployment.plan.units[self.split]
+        if not unit.conditional:
+            return splits
+        provide_credentials(self.deployment.manifest)
+        paths = tuple(split.path for split in splits)
+        chosen = set(UnitTry(self.deployment, unit, paths, context).chosen_paths())
+        return [split for split in splits if split.path in chosen]
 
 
 def map_width(deployment: Deployment) -> int:

@@ -100,7 +100,8 @@ class FlowStepOperator(BaseOperator):
             raise AirflowException("The task was ended from outside.")
 
     def _work(self, context: Context) -> UnitTry:
-        return UnitTry(self.deployment, self.deployment.plan.units[self.unit], self.split, context)
+        paths = tuple(map(tuple, self.split["paths"])) if self.split else ((),)
+        return UnitTry(self.deployment, self.deployment.plan.units[self.unit], paths, context)
 
     def _prepared(self, work: UnitTry, fallback: str | None = None) -> UnitRequest:
         self._refuse_failed_run(work)

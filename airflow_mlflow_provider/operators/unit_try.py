@@ -10,7 +10,6 @@ from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.operators.attempt import Attempt, attempt_of
 from airflow_mlflow_provider.operators.new_run import new_run
 from airflow_mlflow_provider.plan.deployment import Deployment
-from airflow_mlflow_provider.plan.elements import Element
 from airflow_mlflow_provider.plan.identity import IndexPath, airflow_run_id, task_id
 from airflow_mlflow_provider.plan.manifest import decode
 from airflow_mlflow_provider.plan.units import Unit
@@ -28,18 +27,20 @@ class UnitTry:
     Args:
         deployed: The flow as the DAG file has it now.
         unit: The unit that the task runs.
-        element: What the instance was expanded with, ``None`` outside every foreach.
+        paths: Index paths of the unit's scope that the instance stands for.
         context: Airflow's.
     """
 
-    def __init__(self, deployed: Deployment, unit: Unit, element: Element | None, context: Context) -> None:
+    def __init__(
+        self, deployed: Deployment, unit: Unit, paths: tuple[IndexPath, ...], context: Context
+    ) -> None:
         self.unit = unit
         self._deployed = deployed
         self._context = context
         self._ti = context["ti"]
         self.flow = deployed.manifest.flow_name
         self.run = airflow_run_id(self._ti.dag_id, self._ti.run_id)
-        self.paths: tuple[IndexPath, ...] = tuple(map(tuple, element["paths"])) if element else ((),)
+        self.paths = paths
 
     @property
     def task(self) -> str:

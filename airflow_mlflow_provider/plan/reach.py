@@ -14,7 +14,14 @@ def conditional_steps(graph: FlowGraph) -> frozenset[str]:
     A step inside a foreach that lies on the arm of a switch is not conditional for that reason: where the
     arm is not taken there is no index path, hence nothing to leave out.
     """
-    return frozenset(node.name for node in graph if _avoids(graph, _entry(graph, node.name), node.name))
+    return frozenset(name for name in graph.steps if is_conditional(graph, name))
+
+
+def is_conditional(graph: FlowGraph, step: str) -> bool:
+    """Whether ``step`` is one of :func:`conditional_steps`."""
+    if not any(node.kind == "switch" for node in graph):
+        return False
+    return _avoids(graph, _entry(graph, step), step)
 
 
 def ruled_out(graph: FlowGraph, switch: str, chosen: str) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from airflow_mlflow_provider.exception import MetaflowDataMissing
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.plan.identity import IndexPath, parse_task_id, task_id
+from airflow_mlflow_provider.plan.reach import is_conditional
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
@@ -53,7 +54,7 @@ class _Finder:
         """All inputs of a join."""
         split = self.graph[self.node.matching_split or ""]
         opener = self._last(split.name, self.path)
-        if opener is None or opener.transition is None:
+        if opener is None or opener.transition is None or not self._is_current(opener):
             if self._may_be_skipped(split):
                 return None
             raise self._missing(f"{split.name} has not finished")
@@ -95,8 +96,9 @@ class _Finder:
         """The newest record of a step on a path; of a loop, that of its last iteration."""
         if not self.graph[step].is_loop:
             return self.ledger.newest_done(self.key_flow, self.run, step, task_id(path))
+        # A loop that was cleared may have ended sooner the second time: the iterations of the first must not count.
         iterations = {
-            parse_task_id(task)[1] or 0: key
+            (key.attempt, parse_task_id(task)[1] or 0): key
             for task, key in self.ledger.newest_done_keys(self.key_flow, self.run, step).items()
             if parse_task_id(task)[0] == path
         }
@@ -113,7 +115,25 @@ class _Finder:
         return self.ledger.load_done(below)
 
     def _chose(self, record: DoneRecord) -> bool:
-        return record.transition is not None and self.node.name in record.transition.targets
+        return _takes(record, self.node.name) and self._is_current(record)
+
+    def _is_current(self, record: DoneRecord) -> bool:
+        """Whether the switches before a task still choose it.
+
+        A switch that was cleared may choose another way; what ran on the way it chose before stays in the store.
+        """
+        node, path = self.graph[record.key.step], record.index_path
+        if not is_conditional(self.graph, node.name):
+            return True
+        if node.has_inputs:
+            opener = self._last(node.matching_split or "", path)
+            return opener is not None and opener.finished and self._is_current(opener)
+        return any(
+            before is not None and _takes(before, node.name) and self._is_current(before)
+            for name in node.in_funcs
+            if name != node.name
+            for before in [self._last(name, path[:-1] if self.graph[name].is_split else path)]
+        )
 
     def _is_choice(self, step: str) -> bool:
         return self.graph[step].kind == "switch"
@@ -142,3 +162,7 @@ class _Finder:
             fix="Run the missing tasks (in Airflow: clear them), then this one.",
             where={"flow": self.graph.name, "run": self.run, "step": self.node.name},
         )
+
+
+def _takes(record: DoneRecord, step: str) -> bool:
+    return record.transition is not None and step in record.transition.targets

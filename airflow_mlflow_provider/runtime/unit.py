@@ -125,6 +125,7 @@ def _schedule(
         max_num_splits=manifest.limits.max_num_splits,
         max_iterations=manifest.limits.max_iterations,
         keep_going=True,
+        first_attempt=request.attempt,
         first_retry_count=request.retry_count,
         last=request.last,
         airflow=request.airflow,

@@ -74,6 +74,22 @@ def test_clearing_a_task_makes_a_new_attempt_with_a_fresh_budget(
     assert found.artifact("join", "tried") == [0, 1]
 
 
+def test_after_a_clear_a_switch_may_go_another_way_and_a_loop_may_be_shorter(
+    live_airflow_sqlite: LiveAirflow, tmp_path: Path
+) -> None:
+    manifest = put(live_airflow_sqlite, deploy("changed_mind", tmp_path), "changed_mind_live")
+    api, file = live_airflow_sqlite.api, tmp_path / "way.txt"
+    file.write_text("a 3")
+    run_id = api.trigger_and_wait(manifest.dag_id, conf={"file": str(file)})
+    found = finished(manifest, run_id)
+    assert found.artifact("end", "trace") == ["a", "join", 3]
+    file.write_text("b 2")
+    api.clear(manifest.dag_id, run_id, ["start"], downstream=True)
+    api.wait_for_run(manifest.dag_id, run_id)
+    assert found.artifact("end", "trace") == ["b", 2]
+    assert api.states(manifest.dag_id, run_id)["join"] == "skipped"
+
+
 def test_shards_and_labels(live_airflow_sqlite: LiveAirflow, tmp_path: Path) -> None:
     manifest = put(
         live_airflow_sqlite, deploy("three_levels", tmp_path, limits=Limits(max_map_width=3)), "shards_live"

@@ -34,8 +34,13 @@ def switch(*targets: str) -> Transition:
 Steps = Mapping[str, Transition | None]
 
 
-def graph(steps: Steps, name: str = "ShapeFlow") -> FlowGraph:
-    """A graph from transitions in source order. A step named ``join…`` closes the innermost split."""
+def graph(
+    steps: Steps, name: str = "ShapeFlow", branches: Mapping[str, tuple[str, ...]] | None = None
+) -> FlowGraph:
+    """A graph from transitions in source order. A step named ``join…`` closes the innermost split.
+
+    ``branches`` is given to all joins of static splits.
+    """
     nodes = {
         step: StepNode(name=step, file="shape.py", line=line, transition=transition)
         for line, (step, transition) in enumerate(steps.items(), 1)
@@ -45,7 +50,7 @@ def graph(steps: Steps, name: str = "ShapeFlow") -> FlowGraph:
     first, last = next(iter(steps)), next(step for step, transition in steps.items() if transition is None)
     bare = FlowGraph(name=name, start=first, end=last, steps=nodes)
     for step in bare.topological():
-        nodes[step] = _placed(nodes, step)
+        nodes[step] = _placed(nodes, step, dict(branches or {}))
     for node in list(nodes.values()):
         if node.matching_split:
             split = nodes[node.matching_split]
@@ -53,7 +58,7 @@ def graph(steps: Steps, name: str = "ShapeFlow") -> FlowGraph:
     return msgspec.structs.replace(bare, steps=nodes)
 
 
-def _placed(nodes: Mapping[str, StepNode], step: str) -> StepNode:
+def _placed(nodes: Mapping[str, StepNode], step: str, branches: dict[str, tuple[str, ...]]) -> StepNode:
     node, is_join = nodes[step], step.startswith("join")
     others = [name for name in node.in_funcs if name != step]
     if not others:
@@ -69,6 +74,7 @@ def _placed(nodes: Mapping[str, StepNode], step: str) -> StepNode:
         splits=splits,
         frames=tuple(name for name in splits if nodes[name].is_split),
         matching_split=closed,
+        branches=branches if closed and nodes[closed].kind == "static" else {},
     )
 
 
