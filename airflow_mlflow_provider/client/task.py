@@ -191,8 +191,10 @@ class Task(MetaflowObject[DataArtifact]):
     @property
     def parent_task_pathspecs(self) -> Iterator[str]:
         """Pathspecs of the tasks that this one started from."""
-        record = self._record
-        return iter(key.pathspec for key in record.parents) if record is not None else iter(())
+        record, (flow, run) = self._record, self._parts[:2]
+        parents = record.parents if record is not None else ()
+        # Tasks taken over from another run are in this one as well.
+        return (f"{flow}/{run}/{key.step}/{key.task}" for key in parents)
 
     @property
     def parent_tasks(self) -> Iterator[Task]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,7 +223,7 @@ def test_steps_of_a_task_see_the_run_that_is_under_way(foreach_run: FlowRun) -> 
     ],
 )
 def test_a_pathspec_of_the_wrong_length_names_the_right_one(
-    kind: type[MetaflowObject[object]], shape: str
+    kind: type[MetaflowObject[Any]], shape: str
 ) -> None:
     for wrong in (f"{shape}/more", "", f"{shape}/", "/" + shape):
         with pytest.raises(MetaflowInvalidPathspec, match=shape) as caught:
@@ -296,7 +297,7 @@ def test_objects_survive_pickling(foreach_run: FlowRun) -> None:
     run = run_of(foreach_run)
     task = run["join"].task
     assert task is not None
-    objects: list[MetaflowObject[object]] = [run.parent, run, run["join"], task, task["doubled"]]
+    objects: list[MetaflowObject[Any]] = [run.parent, run, run["join"], task, task["doubled"]]
 
     for made in objects:
         again = pickle.loads(pickle.dumps(made))
