@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import psutil
 from kubernetes import client, config
 
 from tests.kubernetes_standin import Image, KubernetesStandin
+from tests.kubernetes_standin.settings import PROJECT_ROOT
 from tests.kubernetes_standin_tests.pods import Pods, close, execute, pod_body, shell, terminated, wait_until
 
 
@@ -107,6 +110,19 @@ def test_without_namespaces_only_pods_without_volumes_run(tmp_path: Path) -> Non
         body["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
         assert "permits no mount namespaces" in terminated(pods.run(body)).message
         close(core.api_client)
+
+
+def test_a_server_ends_with_the_test_run_that_started_it(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from tests.kubernetes_standin import KubernetesStandin\n"
+        "standin = KubernetesStandin(Path(sys.argv[1])).start(); print(standin.pid, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT_ROOT) as starter:
+        assert starter.stdout is not None
+        server = psutil.Process(int(starter.stdout.readline()))
+        starter.kill()
+    wait_until("the end of the server", lambda: not _alive(server))
 
 
 def _alive(process: psutil.Process) -> bool:
