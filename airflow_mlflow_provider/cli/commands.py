@@ -24,6 +24,8 @@ _COMMANDS = {
     "airflow": "airflow_commands",
 }
 
+_WITH_PARAMETERS = ("run", "resume", "airflow")
+
 
 class FlowGroup(click.Group):
     """A group whose commands are made for one flow, lazily."""
@@ -41,6 +43,9 @@ class FlowGroup(click.Group):
         home = _COMMANDS.get(cmd_name)
         if home is None:
             return None
+        if isinstance(ctx.obj, Session) and cmd_name in _WITH_PARAMETERS:
+            # Their options are the flow's parameters, which configs and mutators may change.
+            ctx.obj.prepare()
         module = importlib.import_module(f"airflow_mlflow_provider.cli.{home}")
         command: click.Command = module.make(cmd_name, self.flow_class)
         return command

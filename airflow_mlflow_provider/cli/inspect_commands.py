@@ -25,6 +25,7 @@ def check(session: Session, warnings: bool = False, form: str = "text") -> int:
     """Print the linter's findings; exit code 1 if any is an error."""
     from airflow_mlflow_provider.flow.lint import lint
 
+    session.prepare()
     issues = lint(session.flow_class, strict=session.options.strict)
     errors = [issue for issue in issues if issue.severity == "E"]
     shown = issues if warnings else errors

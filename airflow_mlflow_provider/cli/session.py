@@ -10,8 +10,10 @@ from typing import Any
 import click
 import msgspec
 
+from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.graph import FlowGraph
+from airflow_mlflow_provider.flow.preparation import prepare
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.flow.user import user_name
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest
@@ -74,6 +76,7 @@ class Session:
         """
         from airflow_mlflow_provider.flow.lint import check
 
+        self.prepare()
         return check(self.flow_class, strict=self.options.strict)
 
     @functools.cached_property
@@ -113,9 +116,32 @@ class Session:
         return Ledger(open_store(self.store_url))
 
     @functools.cached_property
+    def decospecs(self) -> tuple[str, ...]:
+        """Decorators to add to every step that lacks them: those configured, then those of ``--with``."""
+        return (*get("default_decospecs"), *self.options.decospecs)
+
+    @functools.cached_property
     def configs(self) -> Mapping[str, Any]:
-        """Values of the flow's configs, by name."""
-        return {}
+        """Values of the flow's configs, by name; with them the flow is prepared, its mutators run.
+
+        Raises:
+            UsageError: Configs are missing or cannot be read.
+            MetaflowException: A mutator or a decorator of ``--with`` is wrong.
+        """
+        files, values = dict(self.options.config_files), dict(self.options.config_values)
+        try:
+            return prepare(self.flow_class, files, values, self.decospecs)
+        except CommandException as error:
+            raise click.UsageError(f"{error} {error.fix}") from error
+
+    def prepare(self) -> None:
+        """Make parameters and decorators of the flow what configs, mutators and ``--with`` make of them.
+
+        Raises:
+            UsageError: Configs are missing or cannot be read.
+            MetaflowException: A mutator or a decorator of ``--with`` is wrong.
+        """
+        _ = self.configs
 
     def manifest(self) -> FlowManifest:
         """The flow as data, with its parameters' defaults of this moment."""
@@ -126,6 +152,7 @@ class Session:
             user=self.user,
             code=Code("", self.file.name, self.flow_name),
             configs=self.configs,
+            decospecs=self.decospecs,
         )
 
     def note(self, text: str) -> None:

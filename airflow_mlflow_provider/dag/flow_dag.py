@@ -77,12 +77,14 @@ def FlowDag(  # noqa: N802 - stands where Airflow users write `DAG(…)`
 
 
 def _base(flow: type[FlowSpec], store: str | None) -> FlowManifest:
-    from airflow_mlflow_provider.flow.config import resolve_configs
+    from airflow_mlflow_provider.configuration import get
     from airflow_mlflow_provider.flow.lint import check
+    from airflow_mlflow_provider.flow.preparation import prepare
     from airflow_mlflow_provider.runtime.assemble import assemble_manifest, flow_file
 
     file = flow_file(flow)
-    configs = resolve_configs(flow)
+    decospecs = tuple(get("default_decospecs"))
+    configs = prepare(flow, decospecs=decospecs)
     return assemble_manifest(
         flow,
         check(flow),
@@ -90,6 +92,7 @@ def _base(flow: type[FlowSpec], store: str | None) -> FlowManifest:
         user="airflow",
         code=Code(digest="", script=file.name, class_name=flow.__name__, path=str(file)),
         configs=configs,
+        decospecs=decospecs,
     )
 
 

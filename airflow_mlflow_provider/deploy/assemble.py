@@ -13,6 +13,7 @@ from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.decorators.projects import ProjectBranch, ProjectDecorator
 from airflow_mlflow_provider.flow.decorators.schedules import ScheduleDecorator
+from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import dag_id
 from airflow_mlflow_provider.plan.manifest import Compute, FlowManifest, Limits, Project, Schedule
@@ -114,7 +115,7 @@ def project_of(
     Raises:
         CommandException: ``--name`` was given as well (X002), or a branch without ``@project``.
     """
-    decorator = next((d for d in flow_class._flow_decorators if isinstance(d, ProjectDecorator)), None)
+    decorator = next((d for d in flow_decorators(flow_class) if isinstance(d, ProjectDecorator)), None)
     if decorator is None:
         if options.branch or options.production:
             raise CommandException(
@@ -148,7 +149,7 @@ def check_target(flow_file: Path, target: str) -> None:
 
 
 def _schedule(flow_class: type[FlowSpec], previous: FlowManifest | None) -> Schedule | None:
-    decorator = next((d for d in flow_class._flow_decorators if isinstance(d, ScheduleDecorator)), None)
+    decorator = next((d for d in flow_decorators(flow_class) if isinstance(d, ScheduleDecorator)), None)
     resolved = decorator.resolve() if decorator else None
     if resolved is None:
         return None

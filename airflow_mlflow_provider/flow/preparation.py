@@ -70,6 +70,27 @@ def prepare_again(flow_class: type, configs: Mapping[str, Any], decospecs: Seque
     apply_mutators(flow_class, bind_configs(flow_class, configs), decospecs)
 
 
+def config_members(flow_class: type, configs: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of configs as steps see them, by the attribute that holds them.
+
+    Args:
+        flow_class: The flow.
+        configs: The values of its configs by name, as :func:`prepare` gave them.
+    """
+    if not configs:
+        return {}
+    from airflow_mlflow_provider.flow.config import bind_configs, declaration_of, flow_configs
+
+    bound = bind_configs(flow_class, configs)
+    declared = [declaration_of(config) for config in flow_configs(flow_class)]
+    return {each.attribute: bound[each.name] for each in declared if each.name in bound}
+
+
+def is_prepared(flow_class: type) -> bool:
+    """Whether mutators have run in this process."""
+    return _EFFECTIVE in vars(flow_class)
+
+
 def is_plain(flow_class: type) -> bool:
     """Whether a flow has no configs, no mutators, and nothing that waits for a config.
 

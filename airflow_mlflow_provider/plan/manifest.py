@@ -143,6 +143,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
         environment: ``local``, ``pypi`` or ``uv``.
         compute: Where steps run that do not say so themselves.
         configs: Frozen configuration values by name.
+        decospecs: Decorators that ``--with`` added, as it gave them.
         tags: User tags of each run.
         settings: Configuration frozen at deployment (``kubernetes_image``, ``pod_deferrable`` …), by key.
         provider: Version of this package that wrote the manifest.
@@ -154,6 +155,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     code: Code
     parameters: tuple[ParameterSpec, ...] = ()
     configs: dict[str, Any] = {}
+    decospecs: tuple[str, ...] = ()
     flow_decorators: tuple[DecoratorSpec, ...] = ()
     schedule: Schedule | None = None
     triggers: tuple[EventTrigger, ...] = ()

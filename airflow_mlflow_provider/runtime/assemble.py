@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.flow.parameters import ParameterContext, flow_parameters
+from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import dag_id
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, ParameterSpec
@@ -26,6 +27,7 @@ def assemble_manifest(
     user: str,
     code: Code,
     configs: Mapping[str, Any],
+    decospecs: Sequence[str] = (),
 ) -> FlowManifest:
     """The manifest of a flow as it stands, with the defaults that its parameters have here and now.
 
@@ -35,7 +37,8 @@ def assemble_manifest(
         store: URL of the artifact store.
         user: Who runs or deploys it.
         code: Where its code is.
-        configs: Values of its configs by name.
+        configs: Values of its configs by name, as JSON.
+        decospecs: The decorators that ``--with`` added.
 
     Raises:
         ParameterFieldFailed: A function that gives a default raised.
@@ -59,7 +62,8 @@ def assemble_manifest(
         code=code,
         parameters=tuple(msgspec.convert(field, ParameterSpec, from_attributes=True) for field in fields),
         configs=dict(configs),
-        flow_decorators=tuple(decorator.spec() for decorator in flow_class._flow_decorators),
+        decospecs=tuple(decospecs),
+        flow_decorators=tuple(decorator.spec() for decorator in flow_decorators(flow_class)),
         provider=__version__,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from airflow_mlflow_provider.flow.preparation import config_members, is_prepared, prepare_again
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 
@@ -22,9 +23,19 @@ class FlowContext(msgspec.Struct, frozen=True):
     flow_class: type[FlowSpec]
     manifest: FlowManifest
 
+    def __post_init__(self) -> None:
+        """Give configs the values that are frozen in the manifest and run mutators, unless this process has done so."""
+        if not is_prepared(self.flow_class):
+            prepare_again(self.flow_class, self.manifest.configs, self.manifest.decospecs)
+
+    @property
+    def configs(self) -> dict[str, Any]:
+        """Values of the configs as steps see them, by attribute."""
+        return config_members(self.flow_class, self.manifest.configs)
+
     def bind_members(self) -> None:
         """Make parameters, configs and constants of the class read-only attributes of its instances."""
-        for name in member_names(self.flow_class, self.manifest):
+        for name in self._member_names():
             current = vars(self.flow_class).get(name)
             if not isinstance(current, _Member):
                 setattr(self.flow_class, name, _Member(name, self._kind(name)))
@@ -32,7 +43,12 @@ class FlowContext(msgspec.Struct, frozen=True):
     def _kind(self, name: str) -> str:
         if any(spec.attribute == name for spec in self.manifest.parameters):
             return "parameter"
-        return "config" if name in self.manifest.configs else "constant"
+        return "config" if name in self.configs else "constant"
+
+    def _member_names(self) -> list[str]:
+        """Attributes that are fixed for a whole run: parameters, configs, constants."""
+        names = [spec.attribute for spec in self.manifest.parameters] + list(self.configs)
+        return names + [name for name in constants(self.flow_class) if name not in names]
 
 
 def load_context(file: Path, manifest: FlowManifest) -> FlowContext:
@@ -49,12 +65,6 @@ def load_context(file: Path, manifest: FlowManifest) -> FlowContext:
     from airflow_mlflow_provider.runtime.flow_code import load_flow_class
 
     return FlowContext(load_flow_class(file, manifest.code.class_name), manifest)
-
-
-def member_names(flow_class: type[FlowSpec], manifest: FlowManifest) -> list[str]:
-    """Attributes that are fixed for a whole run: parameters, configs, constants."""
-    names = [spec.attribute for spec in manifest.parameters] + list(manifest.configs)
-    return names + [name for name in constants(flow_class) if name not in names]
 
 
 def constants(flow_class: type[FlowSpec]) -> dict[str, Any]:

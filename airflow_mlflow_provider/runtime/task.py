@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 
 from airflow_mlflow_provider.exception import MetaflowException, MetaflowInternalError
-from airflow_mlflow_provider.flow.decorators.base import StepDecorator
 from airflow_mlflow_provider.flow.decorators.lifecycle import run_attempt
 from airflow_mlflow_provider.flow.graph import StepNode
+from airflow_mlflow_provider.flow.preparation import step_decorators, user_step_decorators
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.transition import agrees
 from airflow_mlflow_provider.runtime.announce import announce, gang_metadata
@@ -131,7 +131,9 @@ class _TaskRunner:
         inputs = Inputs(parents, self.reader) if self.node.has_inputs else None
         announce(self.context.manifest, self.ledger, self.assignment)
         verdict = run_attempt(
-            self._decorators(), _AttemptView(self.assignment, flow), lambda: self._call(flow, inputs)
+            step_decorators(self.context.flow_class, self.key.step),
+            _AttemptView(self.assignment, flow),
+            lambda: self._call(flow, inputs),
         )
         writer = ArtifactWriter(self.ledger.store, f"{self.key.prefix}/pack")
         if verdict.caught is None:
@@ -157,11 +159,7 @@ class _TaskRunner:
         )
 
     def _call(self, flow: FlowSpec, inputs: Inputs | None) -> None:
-        step = getattr(flow, self.key.step)
-        if inputs is None:
-            step()
-        else:
-            step(inputs)
+        self._run_step(flow, inputs)
         call = flow.__dict__[TASK_ATTRIBUTE].next_call
         if call is not None and not agrees(call, self.node):
             expected = ", ".join(self.node.out_funcs) or "none"
@@ -189,10 +187,18 @@ class _TaskRunner:
             metadata=self.metadata,
         )
 
-    def _decorators(self) -> list[StepDecorator]:
-        function = getattr(self.context.flow_class, self.key.step)
-        decorators: list[StepDecorator] = function.decorators
-        return decorators
+    def _run_step(self, flow: FlowSpec, inputs: Inputs | None) -> None:
+        users = user_step_decorators(self.context.flow_class, self.key.step)
+        if users:
+            from airflow_mlflow_provider.flow.user_decorated_step import StepCall, run_user_decorated
+
+            run_user_decorated(users, StepCall(flow, self.node, inputs))
+            return
+        step = getattr(flow, self.key.step)
+        if inputs is None:
+            step()
+        else:
+            step(inputs)
 
     def _inherited(self, parents: Sequence[DoneRecord]) -> dict[str, ArtifactEntry]:
         starts_run = self.key.step == self.context.manifest.graph.start and not parents
