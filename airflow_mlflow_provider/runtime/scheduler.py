@@ -196,7 +196,7 @@ class RegionScheduler:
         """Queue another attempt of each, if the budget allows; whether it does."""
         policy = self._policies(works[0].step)
         made = works[0].retries + 1
-        if made >= policy.attempts:
+        if made >= policy.attempts or not self._supervisor.can_start:
             return False
         again = [
             msgspec.structs.replace(work, attempt=work.attempt + 1, retries=work.retries + 1)

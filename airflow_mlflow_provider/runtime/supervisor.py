@@ -117,6 +117,7 @@ class Supervisor:
         self._stand_in = stand_in
         self._selector = selectors.DefaultSelector()
         self._selector.register(launcher.fileno(), selectors.EVENT_READ, "launcher")
+        self._launcher_gone = False
         self._starting: list[_Running] = []
         self._running: dict[int, _Running] = {}
         self._by_pipe: dict[int, _Running] = {}
@@ -129,6 +130,11 @@ class Supervisor:
     def count(self) -> int:
         """Number of task processes that have not ended."""
         return len(self._running) + len(self._starting)
+
+    @property
+    def can_start(self) -> bool:
+        """Whether the launcher lives, as far as is known."""
+        return not self._launcher_gone
 
     @property
     def assignments(self) -> list[Assignment]:
@@ -154,7 +160,9 @@ class Supervisor:
             self._by_pipe[ours] = running
             self._selector.register(ours, selectors.EVENT_READ, "pipe")
         self._starting.append(running)
-        self._launcher.fork(running.control_theirs.fileno(), *theirs)
+        # A launcher that has died cannot be told anything; `wait` will say so of this task.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._launcher.fork(running.control_theirs.fileno(), *theirs)
         for descriptor in theirs:
             os.close(descriptor)
         running.control_theirs.close()
@@ -163,9 +171,9 @@ class Supervisor:
 
     def wait(self, seconds: float | None = None) -> list[tuple[Assignment, TaskResult]]:
         """Wait until something happens or the time is over; the tasks that have ended meanwhile."""
-        ended: list[_Running] = []
+        ended = self._launcher_died() if self._launcher_gone else []
         statuses: dict[int, int] = {}
-        for key, _ in self._selector.select(self._patience(seconds)):
+        for key, _ in self._selector.select(0.0 if ended else self._patience(seconds)):
             if key.data == "pipe":
                 self._read(key.fd)
             else:
@@ -234,7 +242,9 @@ class Supervisor:
         return ended
 
     def _launcher_died(self) -> list[_Running]:
-        self._selector.unregister(self._launcher.fileno())
+        if not self._launcher_gone:
+            self._launcher_gone = True
+            self._selector.unregister(self._launcher.fileno())
         ended = [*self._starting, *self._running.values()]
         for running in self._running.values():
             running.killed_because = "the process that starts tasks died"
