@@ -73,4 +73,4 @@ def _values(context: FlowContext, given: dict[str, Any]) -> dict[str, Any]:
     for spec in context.manifest.parameters:
         value = given.get(spec.name, spec.default)
         values[spec.attribute] = by_name[spec.name].check(value)
-    return {**values, **context.manifest.configs}
+    return {**values, **context.configs}
