@@ -102,17 +102,20 @@ class _Server:
     def run(self) -> int:
         import selectors
 
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._channel, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            while True:
-                ready = {key.fd for key, _ in selector.select()}
-                if self._wake_read in ready:
-                    os.read(self._wake_read, 4096)
-                    self._reap()
-                if self._channel.fileno() in ready and not self._accept():
-                    self._kill_all()
-                    return 0
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._channel, selectors.EVENT_READ)
+                selector.register(self._wake_read, selectors.EVENT_READ)
+                while True:
+                    ready = {key.fd for key, _ in selector.select()}
+                    if self._wake_read in ready:
+                        os.read(self._wake_read, 4096)
+                        self._reap()
+                    if self._channel.fileno() in ready and not self._accept():
+                        return 0
+        finally:
+            # Also when the supervisor died while it was being answered.
+            self._kill_all()
 
     def _accept(self) -> bool:
         data, ancillary, _, _ = self._channel.recvmsg(1, socket.CMSG_SPACE(_DESCRIPTORS * 4))
