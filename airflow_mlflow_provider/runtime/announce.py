@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from airflow_mlflow_provider.flow.current import Parallel, current
-from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.plan.manifest import FlowManifest, Project
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import RunRecord
@@ -41,6 +41,9 @@ def announce(manifest: FlowManifest, ledger: Ledger, assignment: Assignment) -> 
     # The empty namespace is the global one, which `current` and the client call None.
     current._set_lazy("_namespace", lambda: _namespace(manifest, run().user))
     current._set_lazy("namespace", lambda: _namespace(manifest, run().user) or None)
+    if manifest.project is not None:
+        _announce_project(manifest.project)
+    current._set_lazy("trigger", lambda: _trigger(run(), assignment.store))
     if manifest.production_token:
         current._set(deployer=manifest.deployer)
     if assignment.airflow:
@@ -77,10 +80,27 @@ def _announce_gang(place: Parallel) -> None:
     )
 
 
+def _announce_project(project: Project) -> None:
+    current._set(
+        project_name=project.name,
+        branch_name=project.branch,
+        is_user_branch=project.is_user_branch,
+        is_production=project.is_production,
+        project_flow_name=project.flow_name,
+    )
+
+
 def _namespace(manifest: FlowManifest, user: str) -> str:
     if manifest.namespace is not None:
         return manifest.namespace
     return f"production:{manifest.production_token}" if manifest.production_token else f"user:{user}"
+
+
+def _trigger(run: RunRecord, store: str) -> Any:
+    events = run.trigger.get("events")
+    if not events:
+        raise AttributeError("current.trigger is there only in runs that @trigger or @trigger_on_finish started.")
+    return importlib.import_module("airflow_mlflow_provider.events").Trigger(events, store)
 
 
 def _client_object(kind: str, pathspec: str) -> Any:

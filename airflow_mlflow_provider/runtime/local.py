@@ -26,6 +26,7 @@ from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.fallback import stand_in
 from airflow_mlflow_provider.runtime.frontier import Frontier
 from airflow_mlflow_provider.runtime.heartbeat import Pulse
+from airflow_mlflow_provider.runtime.included_files import has_files, keep_default_files, keep_given_files
 from airflow_mlflow_provider.runtime.launching import start_method
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import CodePackage
@@ -85,6 +86,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
         heartbeat: Seconds between signs of life of the run.
         tags: User tags.
         logs: How logs are kept.
+        trigger: The events that the run is told to have been started by.
     """
 
     user: str
@@ -97,6 +99,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
     heartbeat: float = 10.0
     tags: tuple[str, ...] = ()
     logs: LogPolicy = LogPolicy()
+    trigger: dict[str, Any] = {}
 
 
 class LocalRun(msgspec.Struct, frozen=True):
@@ -141,7 +144,7 @@ def run_flow(
     """
     launcher = _launcher(context)
     try:
-        return _LocalRunner(context.manifest, options, observer, launcher).run(parameters, package, resume)
+        return _LocalRunner(context, options, observer, launcher).run(parameters, package, resume)
     finally:
         launcher.close()
 
@@ -158,8 +161,10 @@ def _launcher(context: FlowContext) -> Launcher:
 
 class _LocalRunner:
     def __init__(
-        self, manifest: FlowManifest, options: LocalOptions, observer: RunObserver, launcher: Launcher
+        self, context: FlowContext, options: LocalOptions, observer: RunObserver, launcher: Launcher
     ) -> None:
+        manifest = context.manifest
+        self._flow_class = context.flow_class
         self._manifest = manifest
         self._options = options
         self._observer = observer
@@ -217,6 +222,9 @@ class _LocalRunner:
         plan: ResumePlan | None,
     ) -> RunRecord:
         manifest = self._manifest
+        if has_files(manifest):
+            parameters = keep_given_files(self._flow_class, manifest, parameters, self._ledger)
+            manifest = keep_default_files(self._flow_class, manifest, self._ledger, parameters)
         if package is not None:
             code = package()
             self._ledger.put_code(code.digest, code.data)
@@ -255,6 +263,7 @@ class _LocalRunner:
                 f"provider_version:{self._manifest.provider}",
                 *self._manifest.system_tags,
             ),
+            trigger=self._options.trigger,
             host=socket.gethostname(),
             python=version,
             provider=self._manifest.provider,
