@@ -66,6 +66,12 @@ def pivot_root(new_root: str, old_root: str) -> None:
     _check(_libc.pivot_root(new_root.encode(), old_root.encode()), f"pivot_root({new_root!r})")
 
 
+def set_hostname(name: str) -> None:
+    """``sethostname(2)``."""
+    encoded = name.encode()
+    _check(_libc.sethostname(encoded, ctypes.c_size_t(len(encoded))), f"sethostname({name!r})")
+
+
 def process_control(option: int, value: int) -> None:
     """``prctl(2)`` with one argument."""
     _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl({option})")

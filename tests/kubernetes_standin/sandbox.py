@@ -15,16 +15,11 @@ afterwards, and absolute mount paths need not exist on this machine.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import select
-import shutil
 import signal
-import socket
 import sys
-import termios
-import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -141,14 +136,19 @@ def become_container(specification: dict[str, Any], alive: int, errors: int) -> 
             os._exit(1)  # the launcher died before the line above took effect
         os.setsid()
         if not specification.get("enter_pid") and specification["isolation"] != "none":
-            socket.sethostname(specification["hostname"])
+            linux.set_hostname(specification["hostname"])
             build_root(specification)
         if specification.get("tty"):
+            import fcntl
+            import termios
+
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         execute(specification)
     except StartError as error:
         os.write(errors, str(error).encode())
     except BaseException:  # noqa: BLE001  (the last resort before _exit: nothing above can report it)
+        import traceback
+
         os.write(errors, f"cannot build the container:\n{traceback.format_exc()}".encode())
     os._exit(128)
 
@@ -284,7 +284,7 @@ def execute(specification: dict[str, Any]) -> NoReturn:
         os.setgroups(specification["groups"])
         os.setgid(specification["group"])
         os.setuid(specification["user"])
-    program = shutil.which(arguments[0], path=environment.get("PATH", ""))
+    program = find_program(arguments[0], environment.get("PATH", ""))
     if program is None:
         where = "no such file or directory" if "/" in arguments[0] else "executable file not found in $PATH"
         raise StartError(f'exec: "{arguments[0]}": {where}: unknown')
@@ -296,6 +296,17 @@ def execute(specification: dict[str, Any]) -> NoReturn:
         raise StartError(
             f'exec: "{arguments[0]}": {os.strerror(error.errno or 0).lower()}: unknown'
         ) from error
+
+
+def find_program(name: str, path: str) -> str | None:
+    """The executable file a command names; None when there is none. ``shutil`` would double the launcher's imports."""
+    candidates = (
+        [name] if "/" in name else [f"{directory}/{name}" for directory in path.split(":") if directory]
+    )
+    for candidate in candidates:
+        if Path(candidate).is_file() and os.access(candidate, os.X_OK):
+            return candidate
+    return None
 
 
 if __name__ == "__main__":

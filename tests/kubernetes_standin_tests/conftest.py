@@ -31,12 +31,17 @@ def standin(shared_standin: KubernetesStandin) -> Iterator[KubernetesStandin]:
     assert shared_standin.admin.faults_of_the_standin() == []
 
 
-@pytest.fixture
-def api_client(standin: KubernetesStandin) -> Iterator[Any]:
-    """The official client with all rights."""
-    api_client = config.new_client_from_config(str(standin.kubeconfig))
+@pytest.fixture(scope="session")
+def _shared_client(shared_standin: KubernetesStandin) -> Iterator[Any]:
+    api_client = config.new_client_from_config(str(shared_standin.kubeconfig))
     yield api_client
     close(api_client)
+
+
+@pytest.fixture
+def api_client(standin: KubernetesStandin, _shared_client: Any) -> Any:
+    """The official client with all rights, and a cluster as new."""
+    return _shared_client
 
 
 @pytest.fixture

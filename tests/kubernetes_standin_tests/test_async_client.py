@@ -28,10 +28,13 @@ def with_client(standin: KubernetesStandin, work: Callable[[Any], Awaitable[T]])
 
 def test_a_pod_is_created_watched_logged_and_deleted(standin: KubernetesStandin) -> None:
     async def work(core: Any) -> tuple[list[str], str]:
+        version = (await core.list_namespaced_pod("default")).metadata.resource_version
         await core.create_namespaced_pod("default", shell("echo hello; exit 3"))
         phases: list[str] = []
         async with watch.Watch() as watching:
-            async for event in watching.stream(core.list_namespaced_pod, "default", timeout_seconds=20):
+            async for event in watching.stream(
+                core.list_namespaced_pod, "default", resource_version=version, timeout_seconds=20
+            ):
                 phases.append(event["object"].status.phase)
                 if phases[-1] == "Failed":
                     break
