@@ -20,7 +20,9 @@ from airflow_mlflow_provider.operators.kubernetes.outcome import (
     PodOutcome,
     final_outcome,
     given_up,
+    hindrance,
     start_problem,
+    started,
     vanished,
 )
 from airflow_mlflow_provider.operators.kubernetes.spec import CONTAINER
@@ -71,6 +73,7 @@ class PodTrigger(KubernetesPodTrigger):
         self.asked_at = asked_at
         self.start_timeout_s = start_timeout_s
         self._last_seen = time.monotonic()
+        self._hindrance = ""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments, for the triggerer that takes over."""
@@ -133,8 +136,14 @@ class PodTrigger(KubernetesPodTrigger):
                 if pod.metadata.uid != self.uid:
                     return vanished(self.pod_name)
                 age = time.time() - self.asked_at
+                self._tell("" if started(pod) else hindrance(pod))
                 now = datetime.datetime.now(tz=datetime.timezone.utc)
                 outcome = final_outcome(pod, now) or start_problem(pod, age, self.start_timeout_s)
                 if outcome is not None:
                     return outcome
                 await asyncio.sleep(min(max(age / _PAUSES_PER_AGE, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
+
+    def _tell(self, hindered: str) -> None:
+        if hindered and hindered != self._hindrance:
+            self.log.info("Pod %s has not started: %s", self.pod_name, hindered)
+            self._hindrance = hindered

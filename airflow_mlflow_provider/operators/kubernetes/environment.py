@@ -16,16 +16,16 @@ from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.operators.kubernetes.resources import invalid
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 
-# What tells an S3 client where the service is and nothing else. Credentials are the pod's own: its service account, or a
+# What tells a client where its store is and nothing else. Credentials are the pod's own: its service account, or a
 # Kubernetes secret named in @kubernetes.
-_AWS_PLACES = (
+_PLACES = (
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ALLOW_HTTP",
-    "AWS_S3_ALLOW_UNSAFE_RENAME",
     "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+    "AZURE_STORAGE_ACCOUNT_NAME",
 )
 # The settings that a step reads while it runs. The others mean something to the machine that deploys, to Airflow's side
 # of a step, or to this worker's disk only.
@@ -69,9 +69,9 @@ def container_variables(
     Args:
         step: The step.
         manifest: Its flow.
-        environ: The environment of this worker, from which the pod gets the place of the S3 service.
+        environ: The environment of this worker, from which the pod gets the place of the store.
     """
-    variables = {**_aws(manifest, environ), **_settings(manifest), **_written(step)}
+    variables = {**_place_of_store(manifest, environ), **_settings(manifest), **_written(step)}
     return [{"name": name, "value": literal(value)} for name, value in variables.items()]
 
 
@@ -80,8 +80,8 @@ def literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _aws(manifest: FlowManifest, environ: Mapping[str, str]) -> dict[str, str]:
-    found = {name: environ[name] for name in _AWS_PLACES if environ.get(name)}
+def _place_of_store(manifest: FlowManifest, environ: Mapping[str, str]) -> dict[str, str]:
+    found = {name: environ[name] for name in _PLACES if environ.get(name)}
     endpoint = setting(manifest, "s3_endpoint_url")
     if endpoint:
         found["AWS_ENDPOINT_URL"] = endpoint

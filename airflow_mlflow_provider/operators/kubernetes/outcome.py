@@ -128,8 +128,7 @@ def start_problem(pod: Any, waited_s: float, timeout_s: float) -> PodOutcome | N
     """
     if started(pod):
         return None
-    waiting = list(_waiting(pod))
-    for reason, message in waiting:
+    for reason, message in _waiting(pod):
         broken = (
             reason in _FATAL_WAITING
             or (reason in _IMAGE_WAITING and not any(each in message.lower() for each in _PASSING))
@@ -140,7 +139,7 @@ def start_problem(pod: Any, waited_s: float, timeout_s: float) -> PodOutcome | N
     if waited_s < timeout_s:
         return None
     return _outcome(
-        pod, "StartTimeout", message=f"Not started within {timeout_s:g} s. {_hindrance(pod, waiting)}".strip()
+        pod, "StartTimeout", message=f"Not started within {timeout_s:g} s. {hindrance(pod)}".strip()
     )
 
 
@@ -148,6 +147,14 @@ def started(pod: Any) -> bool:
     """Whether the step's container runs or has run."""
     own = container_state(pod)
     return own is not None and (own.running is not None or own.terminated is not None)
+
+
+def hindrance(pod: Any) -> str:
+    """Why a pod has no node yet, or what its containers wait for; ``""`` if nothing is known."""
+    for condition in pod.status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status != "True":
+            return f"{condition.reason or 'Unschedulable'}: {condition.message or ''}"
+    return "; ".join(f"{reason}: {message}" if message else reason for reason, message in _waiting(pod))
 
 
 def container_state(pod: Any) -> Any:
@@ -246,14 +253,6 @@ def _waiting(pod: Any) -> Iterable[tuple[str, str]]:
         waiting = container.state.waiting if container.state else None
         if waiting is not None and waiting.reason:
             yield waiting.reason, waiting.message or ""
-
-
-def _hindrance(pod: Any, waiting: list[tuple[str, str]]) -> str:
-    """What a pod that does not start says about itself: why it has no node, or what its containers wait for."""
-    for condition in pod.status.conditions or ():
-        if condition.type == "PodScheduled" and condition.status != "True":
-            return f"{condition.reason or 'Unschedulable'}: {condition.message or ''}"
-    return "; ".join(f"{reason}: {message}" if message else reason for reason, message in waiting)
 
 
 def _signal_name(number: int) -> str:

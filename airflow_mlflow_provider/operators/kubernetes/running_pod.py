@@ -15,6 +15,7 @@ from airflow_mlflow_provider.operators.kubernetes.outcome import (
     PodOutcome,
     final_outcome,
     given_up,
+    hindrance,
     start_problem,
     started,
     vanished,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _SHORTEST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _PAUSES_PER_AGE = 20
+# A pod that takes longer to start than this says what it waits for.
+_SILENT_S = 3.0
 # When to follow a log again: the end of a log is followed by the end of its container within moments, or it was none.
 _FOLLOW_AGAIN_S: dict[Reading, float] = {"ended": 3.0, "broken": 0.1, "absent": 1.0}
 
@@ -60,6 +63,7 @@ class RunningPod:
         self.start_timeout_s = start_timeout_s
         self._log = log
         self._stopped = stopped
+        self._hindrance = ""
         self._container_log = ContainerLog(api, self.name, lambda line: log.info("%s", line))
 
     @property
@@ -162,7 +166,14 @@ class RunningPod:
             return vanished(self.name, node)
         self._pod = pod
         waited = time.time() - self.asked_at
+        if waited > _SILENT_S and not started(pod):
+            self._tell(hindrance(pod))
         return final_outcome(pod, _now()) or start_problem(pod, waited, self.start_timeout_s)
+
+    def _tell(self, hindered: str) -> None:
+        if hindered and hindered != self._hindrance:
+            self._log.info("Pod %s has not started: %s", self.name, hindered)
+            self._hindrance = hindered
 
     def _with_events(self, outcome: PodOutcome) -> PodOutcome:
         from kubernetes.client.exceptions import ApiException

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client.exceptions import ApiException
 
 from airflow_mlflow_provider.exception import InvalidDecoratorAttribute, MetaflowConfigError, TaskFailed
-from airflow_mlflow_provider.operators.kubernetes import PodOutcome, PodUnit, api, outcome
+from airflow_mlflow_provider.operators.kubernetes import PodOutcome, PodUnit, api, outcome, running_pod
 from tests.kubernetes_standin import KubernetesStandin
 from tests.operators.kubernetes.conftest import Task, Unit
 from tests.services.waiting import wait_until
@@ -114,20 +118,18 @@ def test_a_variable_reaches_the_pod_as_it_is_written(unit: Unit, task: Task, val
         decorators={"environment": {"vars": {"VALUE": value}}},
     ).run()
     assert found.reason == "Completed"
-    import json
-
     assert json.dumps(value) in task.lines
 
 
 @pytest.mark.parametrize(
-    ("program", "code", "signal"),
+    ("program", "code", "killed_by"),
     [("sys.exit(7)", 7, None), ("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)", 143, 15)],
 )
 def test_a_pod_that_fails_tells_its_exit_code(
-    unit: Unit, program: str, code: int, signal: int | None
+    unit: Unit, program: str, code: int, killed_by: int | None
 ) -> None:
     found = unit(program).run()
-    assert (found.phase, found.reason, found.exit_code, found.signal) == ("Failed", "Error", code, signal)
+    assert (found.phase, found.reason, found.exit_code, found.signal) == ("Failed", "Error", code, killed_by)
 
 
 def test_the_last_words_of_a_pod_are_in_the_outcome(unit: Unit) -> None:
@@ -241,8 +243,6 @@ def test_an_api_server_that_refuses_is_not_asked_again(cluster: KubernetesStandi
 def test_credentials_without_rights(
     cluster: KubernetesStandin, unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import json
-
     connection = json.loads(cluster.airflow_connection)
     connection["extra"]["kube_config_path"] = str(cluster.kubeconfig_no_rights)
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps(connection))
@@ -270,8 +270,6 @@ def test_a_connection_that_does_not_exist(unit: Unit) -> None:
 def test_an_api_server_that_is_not_there(
     cluster: KubernetesStandin, unit: Unit, impatient: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    import json
-
     away = tmp_path / "config"
     away.write_text(cluster.kubeconfig.read_text().replace(cluster.url, "http://127.0.0.1:9"))
     connection = json.loads(cluster.airflow_connection)
@@ -307,6 +305,70 @@ def test_a_task_killed_before_it_has_a_pod_gets_none(cluster: KubernetesStandin,
     with pytest.raises(TaskFailed, match="ended before"):
         work.run()
     assert not cluster.admin.pods()
+
+
+def test_a_task_can_be_killed_from_a_signal_handler(
+    cluster: KubernetesStandin, unit: Unit, task: Task
+) -> None:
+    work = unit(WAIT)
+
+    def on_alarm(*_: object) -> None:
+        if "waiting" in task.lines:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            work.kill()
+
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+    try:
+        assert work.run().reason == "Killed"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    wait_until(lambda: the_pod(cluster)["deleted"], 10, "the pod is deleted")
+
+
+def test_a_pod_whose_creation_was_not_answered_is_recognised(cluster: KubernetesStandin, unit: Unit) -> None:
+    held, wanted = unit("pass")._hold("a-name", None)
+    pods = api.PodApi(held, "default", lambda: False)
+    created = pods.create(wanted)
+    assert pods.create(wanted).metadata.uid == created.metadata.uid
+    assert len(cluster.admin.pods()) == 1
+
+
+def test_a_stranger_with_the_name_of_the_pod_is_not_taken_for_it(
+    cluster: KubernetesStandin, unit: Unit
+) -> None:
+    held, wanted = unit("pass")._hold("a-name", None)
+    pods = api.PodApi(held, "default", lambda: False)
+    pods.create(wanted)
+    _, other = unit("pass")._hold("a-name", None)
+    with pytest.raises(ApiException, match="AlreadyExists"):
+        pods.create(other)
+
+
+def test_credentials_that_expire_are_renewed(
+    cluster: KubernetesStandin, unit: Unit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(cluster.kubeconfig.read_text().replace(cluster.token, "expired"))
+    connection = json.loads(cluster.airflow_connection)
+    connection["extra"]["kube_config_path"] = str(config)
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps(connection))
+    held, _ = unit("pass")._hold("a-name", None)
+    pods = api.PodApi(held, "default", lambda: False)
+    with pytest.raises(ApiException, match="401"):
+        pods.read("a-name")
+    config.write_text(cluster.kubeconfig.read_text())
+    assert pods.read("a-name") is None
+
+
+def test_a_pod_that_waits_says_what_for(
+    cluster: KubernetesStandin, unit: Unit, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_pod, "_SILENT_S", 0.0)
+    unit("pass", cpu=100_000, settings={"pod_startup_timeout_s": 1}).run()
+    told = [line for line in task.lines if "has not started: Unschedulable" in line]
+    assert len(told) == 1
 
 
 def started_pod(cluster: KubernetesStandin, work: PodUnit) -> str:
