@@ -86,7 +86,8 @@ class FlowStepOperator(BaseOperator):
         with _airflow_errors():
             provide_credentials(self.deployment.manifest)
             work = self._work(context)
-            request = self._prepared(work)
+            # Not prepared anew: the pod has run, whatever has become of the run since, and must be cleaned up.
+            request = work.request(work.chosen_paths())
             self._pod = self._pod_unit(work, request, context)
             outcome = self._pod.resume(dict(event))
             return self._conclude(context, work, self._after_pod(work, request, outcome))
@@ -177,7 +178,7 @@ class FlowStepOperator(BaseOperator):
         if not found.missing:
             return found.result
         caught = self.deployment.manifest.graph[self.unit].decorator("catch") is not None
-        if caught and request.last:
+        if caught and request.last and outcome.reason != "Killed":
             return self._in_worker(work, outcome.summary)
         tasks = ", ".join(found.missing[:_SHOWN_FAILURES])
         raise AirflowException(f"The pod ended without a record of {tasks}: {outcome.summary}")
