@@ -11,6 +11,7 @@ from airflow_mlflow_provider.flow.decorators.base import Problem, StepDecorator,
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 
 _ID = re.compile(r"[a-zA-Z0-9_]+")
+ENTRY_POINT_GROUP = "airflow_mlflow_provider.cards"
 BUILT_IN_TYPES = ("default", "blank", "error", "taskspec_card")
 
 
@@ -32,7 +33,16 @@ class CardDecorator(StepDecorator):
     }
 
     def check(self) -> Iterator[Problem]:
-        """Warn of ids that cannot be used."""
+        """Warn of ids that cannot be used, and of types that nothing here knows."""
+        kind = self.attributes["type"]
+        if kind not in BUILT_IN_TYPES and kind not in (installed := installed_types()):
+            known = ", ".join((*BUILT_IN_TYPES, *installed))
+            yield Problem(
+                "D008",
+                f"@card: no card of the type {kind!r} is known here; known are {known}.",
+                "Correct the type, or install the package that defines it.",
+                "W",
+            )
         written = self.attributes["id"]
         if written is not None and not (isinstance(written, str) and _ID.fullmatch(written)):
             yield Problem(
@@ -54,6 +64,13 @@ class CardDecorator(StepDecorator):
                 "Give each card of a step an id of its own.",
                 "W",
             )
+
+
+def installed_types() -> tuple[str, ...]:
+    """The types of cards that installed packages define, by the entry points of :data:`ENTRY_POINT_GROUP`."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP)))
 
 
 @overload

@@ -353,6 +353,12 @@ def test_ids_of_cards_that_cannot_be_used_or_are_repeated_are_warnings() -> None
     assert "2 cards with the id 'a'" in repeated[0]
 
 
+def test_a_type_of_card_that_nothing_knows_is_a_warning_with_those_known() -> None:
+    (message,) = cards({"type": "fancy"})
+    for part in ("'fancy'", "default", "blank", "taskspec_card"):
+        assert part in message
+
+
 def test_a_card_of_a_wrong_rank_is_an_error() -> None:
     (problem,) = CardDecorator({"rank": "top"}).problems()
     assert (problem.rule, problem.severity) == ("D005", "E")
