@@ -6,7 +6,6 @@ import copy
 import hashlib
 import hmac
 import secrets
-from pathlib import Path
 
 from tests.kubernetes_standin.chaos import Chaos
 from tests.kubernetes_standin.container_process import probe_isolation
@@ -20,7 +19,6 @@ from tests.kubernetes_standin.settings import Settings
 from tests.kubernetes_standin.status import Json
 from tests.kubernetes_standin.store import Change, ObjectStore, now
 
-VERSION = "v1.36.0"
 NAMESPACES_AT_START = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -112,8 +110,3 @@ class Cluster:
         self.chaos.reset()
         self.pod_records.clear()
         self.kubelet.internal_errors.clear()
-
-    @property
-    def directory(self) -> Path:
-        """Where this stand-in keeps its pods' files and logs."""
-        return self.settings.state_directory

@@ -68,7 +68,7 @@ class ExecSession:
                 "code": 500,
             }
         await self._send(ERROR, json.dumps(status).encode())
-        await self.socket.close()
+        await self._close()
 
     async def _converse(self, launch: Launch) -> Json:
         """Run the command, carry its streams, and give the final ``Status``."""
@@ -113,6 +113,12 @@ class ExecSession:
             await self.socket.send_bytes(bytes([channel]) + data)
         except (WebSocketDisconnect, RuntimeError):
             return  # the client has left: the command goes on, as under a real kubelet
+
+    async def _close(self) -> None:
+        try:
+            await self.socket.close()
+        except (WebSocketDisconnect, RuntimeError):
+            return  # the client closed first
 
     async def _receive(self, ends: _Ends) -> None:
         """Carry the client's input until it leaves or closes it."""

@@ -84,9 +84,3 @@ def _look_up(item: Json, path: tuple[str, ...]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
-
-
-def label_map(selector: Json) -> Predicate:
-    """The predicate of a ``LabelSelector`` object (``matchLabels`` only: what Jobs generate)."""
-    wanted = selector.get("matchLabels") or {}
-    return lambda item: wanted.items() <= (item["metadata"].get("labels") or {}).items()

@@ -6,7 +6,7 @@ import pytest
 import websocket
 
 from tests.kubernetes_standin import KubernetesStandin
-from tests.kubernetes_standin_tests.pods import Pods, execute, open_session, pod_body
+from tests.kubernetes_standin_tests.pods import Pods, execute, open_session, pod_body, wait_until
 
 
 @pytest.fixture
@@ -63,3 +63,16 @@ def test_a_command_ends_with_its_container(running: Pods) -> None:
         running.core.delete_namespaced_pod("pod", "default", grace_period_seconds=0)
         session.run_forever(timeout=20)
         assert session.returncode == 137
+
+
+def test_a_client_may_leave_before_the_command_ends(standin: KubernetesStandin, running: Pods) -> None:
+    with open_session(
+        running, "sh", "-c", "echo ready; sleep 0.3; echo more; touch /tmp/done; sleep 60"
+    ) as session:
+        assert session.readline_stdout(timeout=20) == "ready"
+    wait_until("the rest of the command", lambda: execute(running, "test", "-e", "/tmp/done").returncode == 0)
+    ended = len(standin.admin.requests(resource="pods/exec"))  # a session is listed when it ends
+    running.core.delete_namespaced_pod("pod", "default", grace_period_seconds=0)
+    wait_until(
+        "the end of the session", lambda: len(standin.admin.requests(resource="pods/exec")) == ended + 1
+    )
