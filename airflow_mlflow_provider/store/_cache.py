@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _IMMUTABLE = re.compile(
-    r"blobs/.*|code/.*|flows/[^/]+/runs/[^/]+/(?:run\.json|tasks/[^/]+/[^/]+/[^/]+/(?:done\.json|pack-.*))"
+    r"blobs/.*|code/.*|flows/[^/]+/runs/[^/]+/(?:run\.json|carried\.json|tasks/[^/]+/[^/]+/[^/]+/(?:done\.json|pack-.*))"
 )
 _USE_NOTED_SECONDS = 3600.0
 _ROOM_LEFT = 0.8
