@@ -1,0 +1,23 @@
+# ruff: noqa: ANN001, ANN201, ICN001, PTH123
+# mypy: ignore-errors
+from metaflow import FlowSpec, step
+
+
+class Linear(FlowSpec):
+    @step
+    def start(self):
+        self.x = 1
+        self.next(self.middle)
+
+    @step
+    def middle(self):
+        self.x += 1
+        self.next(self.end)
+
+    @step
+    def end(self):
+        assert self.x == 2
+
+
+if __name__ == "__main__":
+    Linear()
