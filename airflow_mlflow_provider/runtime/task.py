@@ -57,12 +57,27 @@ def run_task(context: FlowContext, ledger: Ledger, assignment: Assignment) -> Ta
 
 
 def exception_record(error: BaseException) -> ExceptionRecord:
-    """An exception as it is kept in a record; the traceback of one of ours ends with how to fix it."""
+    """An exception as it is kept in a record.
+
+    The traceback of one of ours ends with how to fix it; if the step's own code had no part in it, as when the store
+    refuses its artifacts, its frames would tell the user nothing and are left out.
+    """
     kind = type(error)
-    text = "".join(traceback.format_exception(kind, error, _users_part(error.__traceback__)))
+    if isinstance(error, MetaflowException) and not _passed_through_step(error.__traceback__):
+        text = "".join(traceback.format_exception_only(kind, error))
+    else:
+        text = "".join(traceback.format_exception(kind, error, _users_part(error.__traceback__)))
     if isinstance(error, MetaflowException) and error.fix:
         text = f"{text}{error.headline}. {error.fix}\n"
     return ExceptionRecord(f"{kind.__module__}.{kind.__qualname__}", str(error), text)
+
+
+def _passed_through_step(frames: TracebackType | None) -> bool:
+    while frames is not None:
+        if frames.tb_frame.f_code is _TaskRunner._call.__code__:
+            return True
+        frames = frames.tb_next
+    return False
 
 
 def _users_part(frames: TracebackType | None) -> TracebackType | None:
