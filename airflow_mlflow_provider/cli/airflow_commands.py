@@ -38,6 +38,7 @@ from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import airflow_run_id, dag_id
 from airflow_mlflow_provider.plan.manifest import Limits, encode
+from airflow_mlflow_provider.runtime.included_files import keep_given_files
 from airflow_mlflow_provider.store.ledger import Ledger
 
 EXIT_NOT_ENDED = 3
@@ -91,9 +92,12 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
 
 def _enter(ctx: click.Context, deployment_name: str | None, branch: str | None, production: bool) -> None:
     session: Session = ctx.obj
-    ctx.obj = AirflowSession(
-        session, DeploymentOptions(name=deployment_name, branch=branch, production=production)
+    options = DeploymentOptions(
+        name=deployment_name,
+        branch=branch or session.options.branch,
+        production=production or session.options.production,
     )
+    ctx.obj = AirflowSession(session, options)
 
 
 class AirflowSession:
@@ -214,6 +218,7 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
         conf = msgspec.json.decode(Path(values["conf_file"]).read_bytes(), type=dict[str, Any])
     conf |= given_parameters(session.flow_class, values, session.flow_name, already=conf)
     check_conf(manifest, conf)
+    conf = keep_given_files(session.flow_class, manifest, conf, airflow.ledger)
     rest = AirflowRest.configured()
     _wait_for_fresh_dag(rest, airflow)
     if values["unpause"]:
@@ -229,6 +234,7 @@ def _resume(ctx: click.Context, /, **values: Any) -> int:
     airflow: AirflowSession = ctx.obj
     manifest = airflow.deployed().flow_manifest()
     changed = explicit_parameters(airflow.session.flow_class, values)
+    changed = keep_given_files(airflow.session.flow_class, manifest, changed, airflow.ledger)
     plan = plan_deployed_resume(
         airflow.ledger, manifest, values["origin_run_id"], values["step_to_rerun"], changed
     )

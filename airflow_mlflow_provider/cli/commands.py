@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from airflow_mlflow_provider.cli.session import Session, TopLevel, split_list
+from airflow_mlflow_provider.configuration import get, use_profile
 from airflow_mlflow_provider.flow.spec import FlowSpec
 
 # A command's module is imported when the command is used or its help is shown.
@@ -20,6 +21,9 @@ _COMMANDS = {
     "run": "run_command",
     "resume": "run_command",
     "dump": "dump_command",
+    "tag": "tag_commands",
+    "package": "package_commands",
+    "help": "inspect_commands",
     "logs": "logs_commands",
     "airflow": "airflow_commands",
 }
@@ -52,6 +56,8 @@ class FlowGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Make the session that the commands share, then run the command."""
+        if ctx.params["profile"]:
+            use_profile(ctx.params["profile"])
         ctx.obj = Session(self.flow_class, _top_level(ctx.params))
         return super().invoke(ctx)
 
@@ -87,7 +93,7 @@ def _top_level_options() -> list[click.Parameter]:
         option(
             ["--environment"],
             type=click.Choice(["local", "pypi", "uv"]),
-            default="local",
+            default=get("default_environment"),
             help="What steps may import.",
         ),
         option(
@@ -96,11 +102,24 @@ def _top_level_options() -> list[click.Parameter]:
         option(["--datastore-root"], help="Path or URL of the artifact store."),
         option(
             ["--package-suffixes"],
-            default=".py,.R,.RDS",
+            default=",".join(get("default_package_suffixes")),
             help="Endings of the files that belong to the flow's code.",
         ),
         option(["--config"], multiple=True, nargs=2, help="NAME FILE: read a config from a file."),
         option(["--config-value"], multiple=True, nargs=2, help="NAME JSON: give a config a value."),
+        option(["--branch"], help="Branch of @project."),
+        option(["--production"], is_flag=True, help="The production branch of @project."),
+        option(
+            ["--trigger", "triggers"],
+            multiple=True,
+            help="FLOW/RUN: run as if @trigger_on_finish had seen it end.",
+        ),
+        option(
+            ["--trigger-event", "trigger_events"],
+            multiple=True,
+            help="NAME or NAME:JSON: run as if @trigger had seen this event.",
+        ),
+        option(["--profile"], help="Name of a profile of the configuration."),
         option(["--debug"], is_flag=True, help="Show tracebacks of this package too."),
         option(["--strict"], is_flag=True, help="Treat the linter's warnings as errors."),
         option(["--metadata"], type=click.Choice(["local"]), hidden=True),
@@ -120,4 +139,8 @@ def _top_level(params: dict[str, Any]) -> TopLevel:
         strict=params["strict"],
         config_files=tuple(params["config"]),
         config_values=tuple(params["config_value"]),
+        branch=params["branch"],
+        production=params["production"],
+        triggers=tuple(params["triggers"]),
+        trigger_events=tuple(params["trigger_events"]),
     )

@@ -84,6 +84,23 @@ def version() -> None:
     click.echo(__version__)
 
 
+@click.command("help", help="Show this help, or that of COMMAND.")
+@click.argument("command", required=False)
+@click.pass_context
+def show_help(ctx: click.Context, command: str | None) -> None:
+    """Print help."""
+    parent = ctx.parent
+    if parent is None or not isinstance(parent.command, click.Group):
+        raise click.UsageError("help is a command of a flow.")
+    if command is None:
+        click.echo(parent.get_help())
+        return
+    found = parent.command.get_command(parent, command)
+    if found is None:
+        raise click.UsageError(f"No such command '{command}'.", parent)
+    click.echo(found.get_help(click.Context(found, info_name=command, parent=parent)))
+
+
 def _show_step(graph: FlowGraph, node: StepNode) -> None:
     depth = "  " * (len(node.splits) + 1)
     marks = " ".join(_decorator_text(spec) for spec in node.decorators)
@@ -130,4 +147,5 @@ _COMMANDS: dict[str, click.Command] = {
     "output-raw": output_raw,
     "output-dot": output_dot,
     "version": version,
+    "help": show_help,
 }

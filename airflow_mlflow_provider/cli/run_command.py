@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,13 +14,13 @@ from airflow_mlflow_provider.cli.parameter_options import (
     parameter_options,
 )
 from airflow_mlflow_provider.cli.session import Session
+from airflow_mlflow_provider.cli.triggering import emulated_trigger, event_parameters
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.parameters import flow_parameters
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.local import LocalOptions, LocalRun, run_flow
-from airflow_mlflow_provider.runtime.package import CodePackage, build_package
 from airflow_mlflow_provider.runtime.resume import ResumeRequest, plan_resume_of
 from airflow_mlflow_provider.runtime.supervisor import LogPolicy
 
@@ -90,7 +89,8 @@ def _resume_options() -> list[click.Parameter]:
 
 
 def _run(session: Session, values: dict[str, Any]) -> int:
-    parameters = given_parameters(session.flow_class, values, session.flow_name)
+    parameters = {**event_parameters(session), **explicit_parameters(session.flow_class, values)}
+    parameters |= given_parameters(session.flow_class, values, session.flow_name, already=parameters)
     return _start(session, values, parameters, None)
 
 
@@ -120,9 +120,10 @@ def _start(
         heartbeat=get("heartbeat_s"),
         tags=tuple(values["tags"]),
         logs=LogPolicy(int(values["max_log_size"] * 1_000_000), get("log_flush_s")),
+        trigger=(lambda: emulated_trigger(session)) if resume is None else None,
     )
-    context = FlowContext(session.flow_class, session.manifest())
-    ended = run_flow(context, parameters, options, printer, lambda: _package(session), resume)
+    context = FlowContext(session.flow_class, session.local_manifest(values["user_namespace"]))
+    ended = run_flow(context, parameters, options, printer, session.package, resume)
     printer.finished(ended)
     return _exit_code(ended)
 
@@ -141,14 +142,6 @@ def _latest_local_run(session: Session) -> str:
         f"There is no local run of {session.flow_name} to resume in {session.store_url}.",
         fix="Name a run with --origin-run-id.",
         where={"flow": session.flow_name},
-    )
-
-
-def _package(session: Session) -> CodePackage:
-    store = session.store_url
-    skip = [Path(store.removeprefix("file://"))] if store.startswith("file://") else []
-    return build_package(
-        session.file, suffixes=session.options.suffixes, max_mb=int(get("package_max_mb")), skip=skip
     )
 
 

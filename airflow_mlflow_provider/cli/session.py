@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -13,13 +13,16 @@ import msgspec
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.graph import FlowGraph
-from airflow_mlflow_provider.flow.preparation import prepare
+from airflow_mlflow_provider.flow.preparation import flow_decorators, prepare
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.flow.user import user_name
-from airflow_mlflow_provider.plan.manifest import Code, FlowManifest
+from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, Project
 from airflow_mlflow_provider.runtime.assemble import assemble_manifest, flow_file
 from airflow_mlflow_provider.runtime.local import default_store
 from airflow_mlflow_provider.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.runtime.package import CodePackage
 
 _ROOT_SCHEMES = {"s3": "s3://", "gs": "gs://", "azure": "az://"}
 
@@ -37,6 +40,10 @@ class TopLevel(msgspec.Struct, frozen=True):
         strict: Whether the linter's warnings are errors.
         config_files: Files of configs, by name.
         config_values: Values of configs, by name.
+        branch: Branch of ``@project``.
+        production: Whether the branch of ``@project`` is a production one.
+        triggers: Pathspecs of runs that ``@trigger_on_finish`` would have started the run after.
+        trigger_events: Events that ``@trigger`` would have started the run after: ``NAME`` or ``NAME:JSON``.
     """
 
     quiet: bool = False
@@ -48,6 +55,10 @@ class TopLevel(msgspec.Struct, frozen=True):
     strict: bool = False
     config_files: tuple[tuple[str, str], ...] = ()
     config_values: tuple[tuple[str, str], ...] = ()
+    branch: str | None = None
+    production: bool = False
+    triggers: tuple[str, ...] = ()
+    trigger_events: tuple[str, ...] = ()
 
 
 class Session:
@@ -142,6 +153,55 @@ class Session:
             MetaflowException: A mutator or a decorator of ``--with`` is wrong.
         """
         _ = self.configs
+
+    @functools.cached_property
+    def project(self) -> Project | None:
+        """The branch of ``@project`` that runs belong to, ``None`` without it.
+
+        Raises:
+            MetaflowException: The branch is misspelt or differs from the decorator's, or there is no ``@project``.
+        """
+        self.prepare()
+        wanted = bool(self.options.branch or self.options.production)
+        if not wanted and all(decorator.name != "project" for decorator in flow_decorators(self.flow_class)):
+            return None
+        from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, project_of
+
+        options = DeploymentOptions(branch=self.options.branch, production=self.options.production)
+        return project_of(self.flow_class, self.flow_name, options, self.user)
+
+    def package(self) -> CodePackage:
+        """The flow's code as it is now.
+
+        Raises:
+            CommandException: It is too large.
+        """
+        from airflow_mlflow_provider.runtime.package import build_package
+
+        store = self.store_url
+        skip = [Path(store.removeprefix("file://"))] if store.startswith("file://") else []
+        return build_package(
+            self.file, suffixes=self.options.suffixes, max_mb=int(get("package_max_mb")), skip=skip
+        )
+
+    def local_manifest(self, user_namespace: str | None = None) -> FlowManifest:
+        """The manifest of a local run.
+
+        Args:
+            user_namespace: Namespace of the client in steps, ``None`` for the user's, empty for all.
+
+        Raises:
+            MetaflowException: The branch of ``@project`` is wrong.
+        """
+        project = self.project
+        tags = (f"project:{project.name}", f"project_branch:{project.branch}") if project else ()
+        return msgspec.structs.replace(
+            self.manifest(),
+            project=project,
+            system_tags=tags,
+            namespace=user_namespace,
+            environment=self.options.environment,
+        )
 
     def manifest(self) -> FlowManifest:
         """The flow as data, with its parameters' defaults of this moment."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mlflow_provider.client.core import MetaflowObject, moment
+from airflow_mlflow_provider.client.data import content
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.records import ArtifactEntry
 
@@ -61,7 +62,8 @@ class DataArtifact(MetaflowObject[Any]):
         """
         if self._known is None:
             return self._made
-        return ArtifactReader(self._ledger.store).load(self.id, self._known, {"task": self.parent.pathspec})
+        reader = ArtifactReader(self._ledger.store)
+        return content(reader, self.id, self._known, {"task": self.parent.pathspec})
 
     @property
     def size(self) -> int:

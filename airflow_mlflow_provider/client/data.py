@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_mlflow_provider.flow.includefile import IncludedFile
+from airflow_mlflow_provider.runtime.included_files import kept_bytes
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import ArtifactEntry
@@ -37,7 +39,7 @@ class MetaflowData:
         if name.startswith("__") or "_artifacts" not in state:
             raise AttributeError(name)
         if name in state["_artifacts"]:
-            value = self._reader.load(name, self._artifacts[name], {"task": self._pathspec})
+            value = content(self._reader, name, self._artifacts[name], {"task": self._pathspec})
         else:
             try:
                 value = self._private(name)
@@ -54,3 +56,11 @@ class MetaflowData:
 
     def __repr__(self) -> str:
         return f"<MetaflowData: {', '.join(dir(self))}>"
+
+
+def content(reader: ArtifactReader, name: str, entry: ArtifactEntry, where: Mapping[str, Any]) -> Any:
+    """The value of an artifact; of an ``IncludeFile``, what is in the file."""
+    value = reader.load(name, entry, where)
+    if not isinstance(value, IncludedFile):
+        return value
+    return value.decode(lambda url: kept_bytes(reader.store, url))

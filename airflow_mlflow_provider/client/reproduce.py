@@ -15,7 +15,11 @@ def command_line(manifest: FlowManifest, run: RunRecord) -> str:
     """``python flow.py run …`` with every value given to the run, quoted for a shell."""
     separators = {spec.name: spec.separator for spec in manifest.parameters}
     words = ["python", manifest.code.script, "run"]
+    files = {spec.name for spec in manifest.parameters if spec.kind == "file"}
     for name, value in run.parameters.items():
+        if name in files:
+            # Kept with the run; the path it was read from is not known.
+            continue
         words += [f"--{name}", _text(value, separators.get(name))]
     for tag in run.tags:
         words += ["--tag", tag]

@@ -12,6 +12,7 @@ from airflow_mlflow_provider.deploy.destination import deployment_files
 from airflow_mlflow_provider.deploy.record import Deployments, choose_token
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.included_files import keep_default_files
 from airflow_mlflow_provider.runtime.package import build_package
 from airflow_mlflow_provider.store.ledger import Ledger
 
@@ -95,6 +96,7 @@ def deploy(
     )
     if options.dry_run:
         return Deployed(manifest, ())
+    manifest = keep_default_files(flow_class, manifest, ledger)
     ledger.put_code(package.digest, package.data)
     files.write(manifest)
     deployments.put(manifest, options.target)

@@ -84,6 +84,16 @@ class BoundTask:
         self._loaded.pop(name, None)
         return True
 
+    def kept_bytes(self, url: str) -> bytes:
+        """The content of a file that was kept for an ``IncludeFile``.
+
+        Raises:
+            ObjectNotFound: There is none.
+        """
+        from airflow_mlflow_provider.runtime.included_files import kept_bytes
+
+        return kept_bytes(self._reader.store, url)
+
     @property
     def index(self) -> int | None:
         """0-based index of the innermost frame."""

@@ -35,10 +35,13 @@ class FlowContext(msgspec.Struct, frozen=True):
 
     def bind_members(self) -> None:
         """Make parameters, configs and constants of the class read-only attributes of its instances."""
+        files = {spec.attribute: spec.name for spec in self.manifest.parameters if spec.kind == "file"}
         for name in self._member_names():
             current = vars(self.flow_class).get(name)
-            if not isinstance(current, _Member):
-                setattr(self.flow_class, name, _Member(name, self._kind(name)))
+            if isinstance(current, _Member):
+                continue
+            member = _FileMember(name, files[name]) if name in files else _Member(name, self._kind(name))
+            setattr(self.flow_class, name, member)
 
     def _kind(self, name: str) -> str:
         if any(spec.attribute == name for spec in self.manifest.parameters):
@@ -109,3 +112,23 @@ class _Member:
             f"self.{self.name} is a {self.kind} of {type(flow).__name__}: its value is fixed when the run starts. "
             "Assign to another attribute."
         )
+
+
+class _FileMember(_Member):
+    """The content of an ``IncludeFile``, parsed when a step of this process first reads it."""
+
+    def __init__(self, name: str, parameter: str) -> None:
+        super().__init__(name, "parameter")
+        self.parameter = parameter
+
+    def __get__(self, flow: Any, owner: type) -> Any:
+        value = super().__get__(flow, owner)
+        if flow is None or value is None:
+            return value
+        from airflow_mlflow_provider.flow.includefile import IncludeFile
+        from airflow_mlflow_provider.flow.parameters import flow_parameters
+
+        declared = next(p for p in flow_parameters(owner) if p.name == self.parameter)
+        if not isinstance(declared, IncludeFile):
+            return value
+        return declared.load(value.descriptor, flow.__dict__[TASK_ATTRIBUTE].kept_bytes)

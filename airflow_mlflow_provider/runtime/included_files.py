@@ -41,16 +41,13 @@ def keep_given_files(
     return values
 
 
-def keep_default_files(
-    flow_class: type, manifest: FlowManifest, ledger: Ledger, given: Mapping[str, Any] | None = None
-) -> FlowManifest:
+def keep_default_files(flow_class: type, manifest: FlowManifest, ledger: Ledger) -> FlowManifest:
     """The manifest with a descriptor in the place of each path that is a default.
 
     Args:
         flow_class: The flow.
         manifest: The flow as data.
         ledger: Where to keep the files.
-        given: Values by parameter name; the defaults of these are not needed, so they are not read.
 
     Raises:
         MetaflowException: A file cannot be read; names parameter and path.
@@ -58,7 +55,7 @@ def keep_default_files(
     files = _file_parameters(flow_class, manifest)
     specs = []
     for spec in manifest.parameters:
-        if spec.name in files and isinstance(spec.default, str) and spec.name not in (given or {}):
+        if spec.name in files and isinstance(spec.default, str):
             kept = files[spec.name].store(spec.default, lambda data: keep_bytes(ledger, data))
             specs.append(msgspec.structs.replace(spec, default=kept))
         else:

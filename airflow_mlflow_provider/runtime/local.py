@@ -17,7 +17,7 @@ import msgspec
 
 from airflow_mlflow_provider.exception import ObjectExists
 from airflow_mlflow_provider.plan.identity import local_run_id
-from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
+from airflow_mlflow_provider.plan.manifest import encode
 from airflow_mlflow_provider.runtime.assemble import flow_file
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
@@ -26,7 +26,7 @@ from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.fallback import stand_in
 from airflow_mlflow_provider.runtime.frontier import Frontier
 from airflow_mlflow_provider.runtime.heartbeat import Pulse
-from airflow_mlflow_provider.runtime.included_files import has_files, keep_default_files, keep_given_files
+from airflow_mlflow_provider.runtime.included_files import has_files, keep_given_files
 from airflow_mlflow_provider.runtime.launching import start_method
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import CodePackage
@@ -86,7 +86,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
         heartbeat: Seconds between signs of life of the run.
         tags: User tags.
         logs: How logs are kept.
-        trigger: The events that the run is told to have been started by.
+        trigger: Gives the events that the run is told to have been started by; called once the store may be used.
     """
 
     user: str
@@ -99,7 +99,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
     heartbeat: float = 10.0
     tags: tuple[str, ...] = ()
     logs: LogPolicy = LogPolicy()
-    trigger: dict[str, Any] = {}
+    trigger: Callable[[], dict[str, Any]] | None = None
 
 
 class LocalRun(msgspec.Struct, frozen=True):
@@ -223,8 +223,11 @@ class _LocalRunner:
     ) -> RunRecord:
         manifest = self._manifest
         if has_files(manifest):
-            parameters = keep_given_files(self._flow_class, manifest, parameters, self._ledger)
-            manifest = keep_default_files(self._flow_class, manifest, self._ledger, parameters)
+            # Defaults as well: tasks were given the manifest as it is before anything is kept.
+            defaults = {s.name: s.default for s in manifest.parameters if s.kind == "file"}
+            parameters = keep_given_files(
+                self._flow_class, manifest, {**defaults, **parameters}, self._ledger
+            )
         if package is not None:
             code = package()
             self._ledger.put_code(code.digest, code.data)
@@ -263,7 +266,7 @@ class _LocalRunner:
                 f"provider_version:{self._manifest.provider}",
                 *self._manifest.system_tags,
             ),
-            trigger=self._options.trigger,
+            trigger=self._options.trigger() if self._options.trigger is not None else {},
             host=socket.gethostname(),
             python=version,
             provider=self._manifest.provider,

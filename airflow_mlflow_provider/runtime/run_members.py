@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from airflow_mlflow_provider.exception import MetaflowDataMissing, ObjectExists
-from airflow_mlflow_provider.flow.parameters import flow_parameters
+from airflow_mlflow_provider.flow.parameters import Parameter, flow_parameters
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID
 from airflow_mlflow_provider.runtime.context import FlowContext, constants
 from airflow_mlflow_provider.store.artifacts import ArtifactWriter
@@ -49,7 +49,7 @@ def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRec
         return stored
     started = time.time()
     writer = ArtifactWriter(ledger.store, f"{key.prefix}/pack")
-    values = _values(context, ledger.run(flow, run).parameters)
+    values = _values(context, ledger.run(flow, run).parameters, ledger)
     table = {name: writer.add(name, value) for name, value in values.items()}
     writer.flush()
     record = DoneRecord(key, "succeeded", started, time.time(), artifacts=table)
@@ -67,10 +67,23 @@ def _stored(ledger: Ledger, flow: str, run: str) -> DoneRecord | None:
     return ledger.done(carried) if own is None and carried is not None else own
 
 
-def _values(context: FlowContext, given: dict[str, Any]) -> dict[str, Any]:
+def _values(context: FlowContext, given: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     by_name = {parameter.name: parameter for parameter in flow_parameters(context.flow_class)}
     values: dict[str, Any] = dict(constants(context.flow_class))
     for spec in context.manifest.parameters:
         value = given.get(spec.name, spec.default)
-        values[spec.attribute] = by_name[spec.name].check(value)
+        if value is None and spec.kind == "file":
+            # In the trigger form of Airflow, null stands for the file that was deployed.
+            value = spec.default
+        parameter = by_name[spec.name]
+        values[spec.attribute] = parameter.check(value)
+        if spec.kind == "file" and value is not None:
+            values[spec.attribute] = _kept_file(parameter, value, ledger)
     return {**values, **context.configs}
+
+
+def _kept_file(parameter: Parameter, value: Any, ledger: Ledger) -> Any:
+    from airflow_mlflow_provider.flow.includefile import IncludeFile
+    from airflow_mlflow_provider.runtime.included_files import included_file
+
+    return included_file(parameter, value, ledger) if isinstance(parameter, IncludeFile) else value

@@ -37,7 +37,7 @@ class ArtifactReader:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._packs: OrderedDict[str, memoryview] = OrderedDict()
         self._held = 0
 
@@ -78,11 +78,11 @@ class ArtifactReader:
             UnreadableArtifactException: As for :meth:`load`.
         """
         missing = {entry.pack for entry in entries.values() if entry.pack} - self._packs.keys()
-        for key, data in zip(missing, self._store.get_many(list(missing)), strict=True):
+        for key, data in zip(missing, self.store.get_many(list(missing)), strict=True):
             if data is not None:
                 self._hold(key, data)
         blobs = sum(entry.pack is None for entry in entries.values())
-        if not self._store.remote or blobs < 2:
+        if not self.store.remote or blobs < 2:
             return {name: self.load(name, entry) for name, entry in entries.items()}
         from concurrent.futures import ThreadPoolExecutor
 
@@ -114,15 +114,15 @@ class ArtifactReader:
     def _range(self, key: str, start: int, end: int) -> memoryview:
         if key in self._packs:
             return _own(self._packs[key][start:end])
-        path = self._store.local_path(key) if end - start >= _MAPPED_BYTES else None
+        path = self.store.local_path(key) if end - start >= _MAPPED_BYTES else None
         if path is not None:
             return _map(path, key)[start:end]
-        return _own(self._store.get(key, start=start, length=end - start))
+        return _own(self.store.get(key, start=start, length=end - start))
 
     def _packed(self, entry: ArtifactEntry, key: str) -> memoryview:
         pack = self._packs.get(key)
         if pack is None:
-            pack = self._hold(key, self._store.get(key))
+            pack = self._hold(key, self.store.get(key))
         # The bytes that a value may keep, or write to, are never those of the pack.
         return _own(pack[entry.offset : entry.offset + entry.length])
 
@@ -136,10 +136,10 @@ class ArtifactReader:
         return pack
 
     def _blob(self, entry: ArtifactEntry, key: str) -> memoryview:
-        path = self._store.local_path(key)
+        path = self.store.local_path(key)
         if path is not None:
             return _map(path, key)
-        data = memoryview(self._store.get(key))
+        data = memoryview(self.store.get(key))
         return data if entry.compression else _own(data)
 
     @staticmethod
