@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, task_group
+from airflow.sdk import DAG
 
 from airflow_mlflow_provider.dag.arguments import step_arguments
 from airflow_mlflow_provider.dag.parameters import airflow_params
@@ -101,6 +101,8 @@ class _Builder:
             (name,) = group.units
             self._add(FlowStepOperator.partial(**self._arguments(name)).expand(split=split))
             return
+
+        from airflow.sdk import task_group  # a cost that flows without groups need not pay
 
         @task_group(group_id=group.name, prefix_group_id=False, tooltip=self._tooltip(group))
         def body(split: XComArg) -> None:
