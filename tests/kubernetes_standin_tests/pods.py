@@ -12,7 +12,7 @@ import pytest
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def pod_body(name: str = "pod", *command: str, **container: Any) -> dict[str, Any]:

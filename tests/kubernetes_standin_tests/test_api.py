@@ -23,7 +23,7 @@ def call(standin: KubernetesStandin, method: str, path: str, token: str | None =
         "Authorization": f"Bearer {standin.token if token is None else token}",
         **options.pop("headers", {}),
     }
-    return requests.request(method, standin.url + path, headers=headers, timeout=10, **options)
+    return requests.request(method, standin.url + path, headers=headers, timeout=60, **options)
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])
@@ -161,7 +161,7 @@ def test_a_watch_tells_what_changes(core: Any, pods: Pods) -> None:
     core.delete_namespaced_pod("pod", "default")
     events = []
     for event in watch.Watch().stream(
-        core.list_namespaced_pod, "default", resource_version=version, timeout_seconds=10
+        core.list_namespaced_pod, "default", resource_version=version, timeout_seconds=60
     ):
         events.append((event["type"], event["object"].status.phase))
         if event["type"] == "DELETED":
@@ -262,7 +262,7 @@ def test_logs_follow_a_running_container(pods: Pods, core: Any) -> None:
     reading.start()
     wait_until("the first line", lambda: lines)
     execute(pods, "touch", "/tmp/go")
-    reading.join(10)
+    reading.join(60)
     assert lines == [b"one\n", b"two\n"]
 
 

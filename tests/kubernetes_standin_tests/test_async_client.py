@@ -33,7 +33,7 @@ def test_a_pod_is_created_watched_logged_and_deleted(standin: KubernetesStandin)
         phases: list[str] = []
         async with watch.Watch() as watching:
             async for event in watching.stream(
-                core.list_namespaced_pod, "default", resource_version=version, timeout_seconds=20
+                core.list_namespaced_pod, "default", resource_version=version, timeout_seconds=60
             ):
                 phases.append(event["object"].status.phase)
                 if phases[-1] == "Failed":

@@ -58,7 +58,7 @@ def test_ordered_failures_happen_so_many_times(standin: KubernetesStandin, pods:
     for _ in range(3):
         body, headers = pod_body(), {"Authorization": f"Bearer {standin.token}"}
         path = "/api/v1/namespaces/default/pods"
-        answers.append(requests.post(standin.url + path, json=body, headers=headers, timeout=10))
+        answers.append(requests.post(standin.url + path, json=body, headers=headers, timeout=60))
     assert [answer.status_code for answer in answers] == [429, 429, 201]
     assert answers[0].headers["Retry-After"] == "1"
     assert answers[0].json()["reason"] == "TooManyRequests"
@@ -104,7 +104,7 @@ def test_pods_are_remembered_after_their_deletion(standin: KubernetesStandin, po
 
 def test_the_orders_need_their_own_token(standin: KubernetesStandin) -> None:
     headers = {"Authorization": f"Bearer {standin.token}"}
-    assert requests.post(f"{standin.url}/_standin/reset", headers=headers, timeout=10).status_code == 401
+    assert requests.post(f"{standin.url}/_standin/reset", headers=headers, timeout=60).status_code == 401
 
 
 def test_a_reset_ends_every_pod(standin: KubernetesStandin, pods: Pods) -> None:

@@ -31,7 +31,7 @@ def test_errors_and_the_exit_code_arrive_apart(running: Pods) -> None:
 def test_input_reaches_the_command(running: Pods) -> None:
     with open_session(running, "sh", stdin=True) as session:
         session.write_stdin("echo hello; exit 4\n")
-        session.run_forever(timeout=20)
+        session.run_forever(timeout=60)
         assert (session.read_stdout(), session.returncode) == ("hello\n", 4)
 
 
@@ -59,9 +59,9 @@ def test_what_has_ended_takes_no_commands(standin: KubernetesStandin, pods: Pods
 
 def test_a_command_ends_with_its_container(running: Pods) -> None:
     with open_session(running, "sh", "-c", "echo ready; sleep 60") as session:
-        assert session.readline_stdout(timeout=20) == "ready"
+        assert session.readline_stdout(timeout=60) == "ready"
         running.core.delete_namespaced_pod("pod", "default", grace_period_seconds=0)
-        session.run_forever(timeout=20)
+        session.run_forever(timeout=60)
         assert session.returncode == 137
 
 
@@ -69,7 +69,7 @@ def test_a_client_may_leave_before_the_command_ends(standin: KubernetesStandin, 
     with open_session(
         running, "sh", "-c", "echo ready; sleep 0.3; echo more; touch /tmp/done; sleep 60"
     ) as session:
-        assert session.readline_stdout(timeout=20) == "ready"
+        assert session.readline_stdout(timeout=60) == "ready"
     wait_until("the rest of the command", lambda: execute(running, "test", "-e", "/tmp/done").returncode == 0)
     ended = len(standin.admin.requests(resource="pods/exec"))  # a session is listed when it ends
     running.core.delete_namespaced_pod("pod", "default", grace_period_seconds=0)

@@ -160,7 +160,7 @@ def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(
     start = time.monotonic()
     pods.core.delete_namespaced_pod("pod", "default", grace_period_seconds=1)
     pods.gone()
-    assert 0.9 < time.monotonic() - start < 5
+    assert 0.9 < time.monotonic() - start < 25
     last = standin.admin.pods()[0]["last"]
     assert last["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 137
 
