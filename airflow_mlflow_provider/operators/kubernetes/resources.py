@@ -17,6 +17,8 @@ KUBERNETES_DEFAULTS: dict[str, Any] = {
     "tmpfs_path": "/metaflow_temp",
 }
 
+_NEVER_EMPTY = {name: KUBERNETES_DEFAULTS[name] for name in ("cpu", "memory")}
+
 Quantities = dict[str, str]
 
 
@@ -31,7 +33,8 @@ def attributes(step: StepNode) -> dict[str, Any]:
     for name in ("cpu", "memory", "disk", "gpu", "shared_memory"):
         values = [merged.get(name), asked.attributes.get(name) if asked else None]
         numbers = [number(step, name, value) for value in values if value is not None]
-        merged[name] = max(numbers) if numbers else None
+        # Without a disk request a pod takes what there is; without CPU and memory nobody could place it sensibly.
+        merged[name] = max(numbers) if numbers else _NEVER_EMPTY.get(name)
     return merged
 
 

@@ -232,10 +232,17 @@ def _names(step: StepNode, attribute: str, merged: Json) -> list[str]:
     """Names given as a list, as a JSON list, or separated by commas."""
     value = merged.get(attribute)
     if isinstance(value, str):
-        value = json.loads(value) if value.startswith("[") else value.split(",")
+        value = _parsed(step, attribute, value) if value.startswith("[") else value.split(",")
     if not isinstance(value, (list, tuple, type(None))):
         raise invalid(step, attribute, value, "a name or a list of names")
     return [name for each in value or () if (name := str(each).strip())]
+
+
+def _parsed(step: StepNode, attribute: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise invalid(step, attribute, text, "a list, or one as JSON") from error
 
 
 def _mapping(step: StepNode, attribute: str, value: object) -> dict[str, str]:
@@ -254,7 +261,7 @@ def _text(value: object) -> str:
 
 def _tolerations(step: StepNode, value: object) -> list[Json]:
     if isinstance(value, str):
-        value = json.loads(value)
+        value = _parsed(step, "tolerations", value)
     if value is None:
         return []
     if not isinstance(value, (list, tuple)) or not all(isinstance(each, dict) for each in value):

@@ -23,7 +23,7 @@ from tests.services.airflow import LiveAirflow
 from tests.services.s3 import S3Server
 from tests.services.waiting import wait_until
 
-pytestmark = [pytest.mark.live, pytest.mark.kubernetes, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.kubernetes, pytest.mark.timeout(240)]
 
 FLOW = Path(__file__).parent / "patient_flow.py"
 DAG_FILE = """

@@ -43,6 +43,7 @@ ATTRIBUTES: list[tuple[dict[str, Any], str, Any]] = [
     ({"memory": "512"}, f"{CONTAINER}.resources.requests.memory", "512M"),
     ({"disk": 20000}, f"{CONTAINER}.resources.requests.ephemeral-storage", "20000M"),
     ({"disk": None}, f"{CONTAINER}.resources.requests", {"cpu": "1", "memory": "4096M"}),
+    ({"cpu": None, "memory": None}, f"{CONTAINER}.resources.requests.cpu", "1"),
     ({"gpu": 1}, f"{CONTAINER}.resources.limits", ONE_GPU),
     ({"gpu": "2", "gpu_vendor": "amd"}, f"{CONTAINER}.resources.limits", {"amd.com/gpu": "2"}),
     (
@@ -218,6 +219,8 @@ def test_a_compute_pool_fills_in_what_the_step_leaves_open() -> None:
         {"port": 70000},
         {"compute_pool": "nowhere"},
         {"tolerations": ["gpu"]},
+        {"tolerations": "[{"},
+        {"secrets": "[a"},
         {"node_selector": ["gpu"]},
         {"secrets": {"a": "b"}},
         {"persistent_volume_claims": ["data"]},
