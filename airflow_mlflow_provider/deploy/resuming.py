@@ -48,33 +48,44 @@ def start_resumed(
 ) -> StartedRun:
     """Start the DAG run that resumes another run.
 
-    The run's record and what it takes over are stored before Airflow is asked, so that its first task finds them.
-
     Raises:
         AirflowApiError: Airflow refused.
+        ObjectExists: There is such a run already.
+    """
+    record = store_resumed(ledger, manifest, plan, values, dag_run_id)
+    return start_run(rest, manifest.dag_id, record.parameters, dag_run_id)
+
+
+def store_resumed(
+    ledger: Ledger, manifest: FlowManifest, plan: ResumePlan, values: Mapping[str, Any], dag_run_id: str
+) -> RunRecord:
+    """Store what a resumed run is and what it takes over, before Airflow is asked, so that its first task finds it.
+
+    Returns:
+        The run's record; its parameters are the configuration to trigger the DAG with.
+
+    Raises:
         ObjectExists: There is such a run already.
     """
     run = airflow_run_id(manifest.dag_id, dag_run_id)
     origin = ledger.run(manifest.flow_name, plan.origin)
     names = {spec.name for spec in manifest.parameters}
-    parameters = {name: value for name, value in origin.parameters.items() if name in names} | dict(values)
-    ledger.carry(manifest.flow_name, run, plan.carried)
-    ledger.create_run(
-        RunRecord(
-            flow=manifest.flow_name,
-            run=run,
-            created_at=time.time(),
-            user="airflow",
-            parameters=parameters,
-            manifest=ledger.put_blob(encode(manifest)),
-            code=manifest.code.digest,
-            tags=manifest.tags,
-            system_tags=system_tags(manifest),
-            origin=plan.origin,
-            airflow={"dag_id": manifest.dag_id, "dag_run_id": dag_run_id, "run_type": "manual"},
-            host=socket.gethostname(),
-            python=platform.python_version(),
-            provider=manifest.provider,
-        )
+    record = RunRecord(
+        flow=manifest.flow_name,
+        run=run,
+        created_at=time.time(),
+        user="airflow",
+        parameters={n: value for n, value in origin.parameters.items() if n in names} | dict(values),
+        manifest=ledger.put_blob(encode(manifest)),
+        code=manifest.code.digest,
+        tags=manifest.tags,
+        system_tags=system_tags(manifest),
+        origin=plan.origin,
+        airflow={"dag_id": manifest.dag_id, "dag_run_id": dag_run_id, "run_type": "manual"},
+        host=socket.gethostname(),
+        python=platform.python_version(),
+        provider=manifest.provider,
     )
-    return start_run(rest, manifest.dag_id, parameters, dag_run_id)
+    ledger.carry(manifest.flow_name, run, plan.carried)
+    ledger.create_run(record)
+    return record

@@ -1,0 +1,38 @@
+"""The plugin that Airflow loads; light, as every Airflow process loads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+URL_PREFIX = "/flows"
+
+
+class _LateApp:
+    """The ASGI application, made on the first request: only the API server ever gets one."""
+
+    def __init__(self) -> None:
+        self._made: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not self._made:
+            from airflow_mlflow_provider.plugins.api import create_app
+
+            self._made.append(create_app())
+        await self._made[0](scope, receive, send)
+
+
+class FlowPlugin(AirflowPlugin):
+    """Adds the tab "Flow" to DAG runs, and the routes behind it."""
+
+    name = "flows"
+    fastapi_apps = [{"app": _LateApp(), "url_prefix": URL_PREFIX, "name": "Flows"}]  # noqa: RUF012 - Airflow's form
+    external_views = [  # noqa: RUF012 - Airflow's form
+        {
+            "name": "Flow",
+            "href": f"{URL_PREFIX}/view/{{DAG_ID}}/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "flow",
+        }
+    ]
