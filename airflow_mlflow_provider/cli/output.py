@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airflow_mlflow_provider.cli.attribute_file import write_attributes
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.local import LocalRun
@@ -33,11 +34,15 @@ class RunPrinter:
     Args:
         session: The invocation.
         run_id_file: Where to write the run's id, or ``None``.
+        attribute_file: Where to write what a program needs to find the run, or ``None``.
     """
 
-    def __init__(self, session: Session, run_id_file: str | None = None) -> None:
+    def __init__(
+        self, session: Session, run_id_file: str | None = None, attribute_file: str | None = None
+    ) -> None:
         self._session = session
         self._run_id_file = run_id_file
+        self._attribute_file = attribute_file
         self._quiet = session.options.quiet
         self._pids: dict[str, int] = {}
         self._ended: Counter[str] = Counter()
@@ -50,6 +55,10 @@ class RunPrinter:
         """Tell the run's id, before any task starts."""
         if self._run_id_file:
             Path(self._run_id_file).write_text(run.run, encoding="utf-8")
+        if self._attribute_file:
+            write_attributes(
+                self._attribute_file, flow_name=run.flow, run_id=run.run, metadata=self._session.store_url
+            )
         self._session.note(f"Run {run.flow}/{run.run} by {run.user}, artifacts in {self._session.store_url}")
         if self._colored and not self._quiet and os.environ.get("TERM") != "dumb":
             from airflow_mlflow_provider.cli.progress import ProgressDisplay

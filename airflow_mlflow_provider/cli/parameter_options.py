@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import click
@@ -77,6 +78,29 @@ def explicit_parameters(flow_class: type[FlowSpec], values: dict[str, Any]) -> d
     """The parameters that a command line itself gives values to, as JSON, by name."""
     found = {parameter.name: values.get(_variable(parameter)) for parameter in flow_parameters(flow_class)}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def parameters_of_file(flow_class: type[FlowSpec], path: str | None) -> dict[str, Any]:
+    """The values in a JSON file that a program wrote, by parameter name; no file, no values.
+
+    Raises:
+        CommandException: The file names a parameter that the flow does not have.
+        ParameterFieldTypeMismatch: A value does not have its parameter's type.
+    """
+    if path is None:
+        return {}
+    import msgspec
+
+    parameters = {parameter.name: parameter for parameter in flow_parameters(flow_class)}
+    given = msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+    unknown = sorted(set(given) - set(parameters))
+    if unknown:
+        raise CommandException(
+            f"{flow_class.__name__} has no parameter '{unknown[0]}'; it has {', '.join(parameters) or 'none'}.",
+            fix="Correct the name.",
+            where={"parameter": unknown[0]},
+        )
+    return {name: parameters[name].check(value) for name, value in given.items()}
 
 
 def _option(parameter: Parameter) -> click.Option:

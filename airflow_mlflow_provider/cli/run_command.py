@@ -12,6 +12,7 @@ from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
     parameter_options,
+    parameters_of_file,
 )
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.cli.triggering import emulated_trigger, event_parameters
@@ -72,6 +73,12 @@ def _options() -> list[click.Parameter]:
             help="MB kept of each stream of each task.",
         ),
         option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
+        option(
+            ["--runner-attribute-file"],
+            type=click.Path(dir_okay=False),
+            help="Write flow, run id and store there, as JSON.",
+        ),
+        option(["--parameters-file"], type=click.Path(exists=True, dir_okay=False), hidden=True),
         option(["--namespace", "user_namespace"], help="Namespace of the client in steps."),
         option(["--keep-going"], is_flag=True, help="Let independent branches finish after a failure."),
         option(
@@ -89,13 +96,20 @@ def _resume_options() -> list[click.Parameter]:
 
 
 def _run(session: Session, values: dict[str, Any]) -> int:
-    parameters = {**event_parameters(session), **explicit_parameters(session.flow_class, values)}
+    parameters = {
+        **event_parameters(session),
+        **parameters_of_file(session.flow_class, values["parameters_file"]),
+        **explicit_parameters(session.flow_class, values),
+    }
     parameters |= given_parameters(session.flow_class, values, session.flow_name, already=parameters)
     return _start(session, values, parameters, None)
 
 
 def _resume(session: Session, values: dict[str, Any]) -> int:
-    parameters = explicit_parameters(session.flow_class, values)
+    parameters = {
+        **parameters_of_file(session.flow_class, values["parameters_file"]),
+        **explicit_parameters(session.flow_class, values),
+    }
     origin = values["origin_run_id"] or _latest_local_run(session)
     request = ResumeRequest(origin, values["step_to_rerun"], frozenset(_attributes(session, parameters)))
     if values["dry_run"]:
@@ -108,7 +122,7 @@ def _resume(session: Session, values: dict[str, Any]) -> int:
 def _start(
     session: Session, values: dict[str, Any], parameters: dict[str, Any], resume: ResumeRequest | None
 ) -> int:
-    printer = RunPrinter(session, values["run_id_file"])
+    printer = RunPrinter(session, values["run_id_file"], values["runner_attribute_file"])
     options = LocalOptions(
         user=session.user,
         max_workers=values["max_workers"],
