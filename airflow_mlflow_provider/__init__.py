@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from airflow_mlflow_provider.version import __version__
+
 if TYPE_CHECKING:
     from airflow_mlflow_provider.client import (
         DataArtifact,
@@ -76,7 +78,6 @@ if TYPE_CHECKING:
         user_step_decorator,
     )
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "client": (

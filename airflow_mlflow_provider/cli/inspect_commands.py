@@ -79,7 +79,7 @@ def output_dot(session: Session) -> None:
 @click.command("version", help="Print the version of this package.")
 def version() -> None:
     """Print the version."""
-    from airflow_mlflow_provider import __version__
+    from airflow_mlflow_provider.version import __version__
 
     click.echo(__version__)
 

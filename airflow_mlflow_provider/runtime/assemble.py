@@ -53,7 +53,7 @@ def assemble_manifest(
         configs=configs,
     )
     fields = [parameter.spec(context) for parameter in flow_parameters(flow_class)]
-    from airflow_mlflow_provider import __version__
+    from airflow_mlflow_provider.version import __version__
 
     return FlowManifest(
         dag_id=dag_id(graph.name),

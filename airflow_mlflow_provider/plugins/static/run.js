@@ -147,7 +147,7 @@ async function show() {
     element("code", {}, name),
     element("code", {}, JSON.stringify(value)),
   ]);
-  page.replaceChildren(
+  const parts = [
     element("h1", {}, run.pathspec),
     element("p", {}, element("span", { className: run.status }, run.status), run.reason ? `: ${run.reason}` : ""),
     element("p", { className: "muted" }, `Code ${run.code.slice(0, 12) || "of the DAG bundle"} · ${run.tags.join(" · ")}`),
@@ -157,7 +157,8 @@ async function show() {
     ...run.steps.map(stepDetails),
     element("h2", {}, "Parameters"),
     parameters.length ? table(["Name", "Value"], parameters) : element("p", { className: "muted" }, "None."),
-  );
+  ];
+  page.replaceChildren(...parts.filter((part) => part !== null));
 }
 
 show().catch((error) => {
