@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import statistics
+from collections.abc import Callable
 
 from tests.bench.bench import Bench, Side
 from tests.bench.outcome import Samples
@@ -15,30 +15,32 @@ class ArtifactTimes:
     """Seconds that a kind of artifact takes to be saved and to be read.
 
     The save is the time between the last statement of the step and the first of the next one, less what that takes when there
-    is nothing to save.
+    is nothing to save, measured right before.
 
     Args:
         bench: How to run.
         kind: `array` or `many`, see `flows/artifacts.py`.
+        beside: Measured once in each round as well.
     """
 
-    def __init__(self, bench: Bench, kind: str) -> None:
+    def __init__(self, bench: Bench, kind: str, beside: Callable[[], float] = lambda: 0.0) -> None:
         self.save, self.read = Samples([], []), Samples([], [])
-        ours, peer = (bench.side(name) for name in ("ours", "metaflow"))
-        idle = {side.name: self._idle(side, bench.rounds) for side in (ours, peer)}
+        self.beside: list[float] = []
 
         def measure(side: Side) -> float:
-            found = _seconds(side, kind)
-            read, save = (self.read, self.save)
-            own = side.name == "ours"
-            (save.ours if own else save.peer).append(max(_SHORTEST, found["save"] - idle[side.name]))
-            (read.ours if own else read.peer).append(max(_SHORTEST, found["read"]))
-            return found["save"]
+            idle, found = _seconds(side, "nothing"), _seconds(side, kind)
+            save, read = (
+                (self.save.ours, self.read.ours) if side.name == "ours" else (self.save.peer, self.read.peer)
+            )
+            save.append(max(_SHORTEST, found["save"] - idle["save"]))
+            read.append(max(_SHORTEST, found["read"]))
+            return save[-1]
 
-        bench.alternate(lambda: measure(ours), lambda: measure(peer))
+        def ours() -> float:
+            self.beside.append(beside())
+            return measure(bench.side("ours"))
 
-    def _idle(self, side: Side, rounds: int) -> float:
-        return statistics.median(_seconds(side, "nothing")["save"] for _ in range(rounds))
+        bench.alternate(ours, lambda: measure(bench.side("metaflow")))
 
 
 def _seconds(side: Side, kind: str) -> dict[str, float]:

@@ -24,8 +24,8 @@ _OF_PLAIN = 1.5
 
 def run(bench: Bench) -> Iterator[Figure]:
     """Compare with Metaflow, and with writing and hashing the bytes."""
-    times = ArtifactTimes(bench, "array")
-    plain = [_plain_seconds() for _ in range(bench.rounds)]
+    times = ArtifactTimes(bench, "array", beside=_plain_seconds)
+    plain = times.beside
     yield at_least("B4", "200 MB float64 array: save (over the same step without it)", times.save, 20)
     yield at_least("B4", "the same array: first read in the next step", times.read, 20)
     ratio = statistics.median(times.save.ours) / statistics.median(plain)

@@ -1,10 +1,12 @@
-# ruff: noqa: ANN001, ANN201, ICN001, PTH123
+# ruff: noqa: ANN201, ICN001, PTH123
 # mypy: ignore-errors
 """Saves artifacts in one step and reads them in the next; the last step writes how long both took."""
 
 import json
 import os
 import time
+
+import numpy as np
 
 from metaflow import FlowSpec, step
 
@@ -21,9 +23,7 @@ class Artifacts(FlowSpec):
     @step
     def save(self):
         if KIND == "array":
-            import numpy
-
-            self.array = numpy.random.default_rng(0).random(ROWS)
+            self.array = np.random.default_rng(0).random(ROWS)
         if KIND == "many":
             for number in range(COUNT):
                 setattr(self, f"small_{number}", {"number": number, "text": "x" * (number % 50)})

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ICN001, PTH123
+# ruff: noqa: ANN201
 # mypy: ignore-errors
 from metaflow import FlowSpec, step
 
