@@ -20,7 +20,6 @@ from airflow_mlflow_provider.plan.identity import parse_task_id
 from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 from tests.services.waiting import wait_until
 
@@ -132,13 +131,12 @@ def expected_result() -> dict[str, Any]:
     }
 
 
-def check_result(store_url: str, flow: str, run: str) -> None:
+def check_result(store: Store, flow: str, run: str) -> None:
     """See that a run has succeeded with the right result.
 
     Raises:
         AssertionError: It has not.
     """
-    store = open_store(store_url, cache=None)
     ledger, reader = Ledger(store), ArtifactReader(store)
     verdict = ledger.run_end(flow, run)
     assert verdict is not None
@@ -146,7 +144,6 @@ def check_result(store_url: str, flow: str, run: str) -> None:
     end = ledger.newest_done(flow, run, "end", "0")
     assert end is not None
     found = {name: reader.load(name, end.artifacts[name]) for name in expected_result()}
-    store.close()
     assert found == expected_result()
 
 

@@ -103,7 +103,7 @@ def _check_verdict(victim: str, killed: Killed, store: str) -> None:
     if killed.exit_code == 0:
         # A task is retried; what is killed after the last task has ended was no longer needed.
         assert killed.run is not None
-        check_result(store, FLOW, killed.run)
+        check_result(open_store(store), FLOW, killed.run)
     elif victim == "scheduler":
         assert killed.exit_code == -signal.SIGKILL
         assert end is None or end.status == "succeeded"
@@ -120,6 +120,6 @@ def _run_again(arguments: list[str], store: str, folder: Path) -> int:
     with FlowProcess(command, folder) as flow:
         exit_code = flow.wait()
     assert exit_code == 0, flow.text()
-    check_result(store, FLOW, run_id_file.read_text())
+    check_result(open_store(store), FLOW, run_id_file.read_text())
     flow.check_no_orphans()
     return exit_code

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.kubernetes_standin.fixture import AdminClient
 from tests.kubernetes_standin.settings import PROJECT_ROOT, Image
 from tests.services.airflow_database import clean_environment
 from tests.services.guarded import GuardedService
@@ -25,6 +26,7 @@ class SharedCluster(GuardedService):
     """
 
     kubeconfig: Path
+    admin: AdminClient
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         super().__init__(directory)
@@ -58,3 +60,4 @@ class SharedCluster(GuardedService):
 
     def _joined(self, facts: dict[str, Any]) -> None:
         self.kubeconfig = Path(facts["kubeconfig"])
+        self.admin = AdminClient(facts["url"], facts["admin_token"], facts["certificate"])

@@ -33,10 +33,20 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
 
 
 @pytest.fixture(scope="session")
-def live_airflow_pods(services_directory: Path, s3_server: S3Server) -> Iterator[LiveAirflow]:
-    """An Airflow on SQLite that reaches a cluster of its own; pods have the S3 credentials from their image."""
-    s3 = s3_server.environment()
-    with SharedCluster(services_directory / "cluster-parity", s3) as cluster:
-        environment = {**s3, "AIRFLOW_CONN_KUBERNETES_DEFAULT": cluster.airflow_connection}
-        with LiveAirflow(services_directory / "airflow-pods", environment=environment) as airflow:
-            yield airflow
+def pod_cluster(services_directory: Path, s3_server: S3Server) -> Iterator[SharedCluster]:
+    """A Kubernetes stand-in that all workers share; its images have the S3 credentials."""
+    with SharedCluster(services_directory / "cluster-parity", s3_server.environment()) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def live_airflow_pods(
+    services_directory: Path, s3_server: S3Server, pod_cluster: SharedCluster
+) -> Iterator[LiveAirflow]:
+    """An Airflow on SQLite that reaches that cluster."""
+    environment = {
+        **s3_server.environment(),
+        "AIRFLOW_CONN_KUBERNETES_DEFAULT": pod_cluster.airflow_connection,
+    }
+    with LiveAirflow(services_directory / "airflow-pods", environment=environment) as airflow:
+        yield airflow

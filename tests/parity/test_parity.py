@@ -9,7 +9,7 @@ import pytest
 from tests.parity.conftest import Reference
 from tests.parity.flows_under_test import FLOWS, FlowUnderTest
 from tests.parity.reading import differences, read_run, unfinished
-from tests.parity.ways import run_locally, run_on_airflow
+from tests.parity.ways import deploy_on_airflow, run_locally, run_on_airflow
 
 LOCAL_S3 = "locally on S3"
 SQLITE = "Airflow on SQLite, steps in the worker"
@@ -53,7 +53,8 @@ def test_a_flow_gives_the_same_everywhere(
         }[way]
         airflow = request.getfixturevalue(fixture)
         compute = "kubernetes" if way == PODS else "worker"
-        run = run_on_airflow(flow, store, tmp_path, airflow, f"Parity{flow.name}", compute)
+        deploy_on_airflow(flow, store, airflow, f"Parity{flow.name}", compute)
+        run = run_on_airflow(flow, store, tmp_path, airflow, f"Parity{flow.name}")
     found = read_run(store, flow.name, run)
     assert differences(expected, found) == []
     assert unfinished(store, flow.name, run) == []

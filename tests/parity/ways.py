@@ -29,22 +29,46 @@ def run_locally(flow: FlowUnderTest, store: str, folder: Path) -> str:
     return run_id_file.read_text()
 
 
-def run_on_airflow(
-    flow: FlowUnderTest, store: str, folder: Path, airflow: LiveAirflow, name: str, compute: str
-) -> str:
-    """Deploy a flow under a name of its own, run it and wait; the run's id.
+def deploy_on_airflow(flow: FlowUnderTest, store: str, airflow: LiveAirflow, name: str, compute: str) -> None:
+    """Deploy a flow under a name of its own, and wait until Airflow has parsed it.
 
     Args:
         flow: The flow.
         store: URL of the store.
-        folder: For the file with the run's id.
         airflow: Where to.
         name: Name of the deployment.
         compute: ``worker`` or ``kubernetes``.
 
     Raises:
+        AssertionError: The command failed; the message holds what it printed.
+    """
+    create = ("airflow", "--name", name, "create", "--compute", compute)
+    command_line(flow, store, *create, environment=_settings(airflow))
+
+
+def run_on_airflow(flow: FlowUnderTest, store: str, folder: Path, airflow: LiveAirflow, name: str) -> str:
+    """Run a deployed flow and wait; the run's id.
+
+    Args:
+        flow: The flow.
+        store: URL of the store.
+        folder: For the file with the run's id.
+        airflow: Where.
+        name: Name of the deployment.
+
+    Raises:
         AssertionError: A command or the run failed; the message holds the ends of the logs of the tasks that did.
     """
+    run_id_file = folder / "run_id"
+    trigger = ("airflow", "--name", name, "trigger", "--run-id-file", str(run_id_file), *flow.options)
+    command_line(flow, store, *trigger, environment=_settings(airflow))
+    newest = {"order_by": "-run_after", "limit": 1}
+    (run,) = airflow.api.request("GET", f"/dags/{name}/dagRuns", params=newest)["dag_runs"]
+    airflow.api.wait_for_run(name, run["dag_run_id"], timeout=COMMAND_SECONDS)
+    return run_id_file.read_text()
+
+
+def _settings(airflow: LiveAirflow) -> dict[str, str]:
     settings = {
         "API_URL": airflow.base_url,
         "API_USER": "admin",
@@ -53,15 +77,7 @@ def run_on_airflow(
         "DATASTORE_SHARED": "true",
         "KUBERNETES_IMAGE": "step:1",
     }
-    environment = {f"AIRFLOW__MLFLOW_PROVIDER__{key}": value for key, value in settings.items()}
-    group = ("airflow", "--name", name)
-    run_id_file = folder / "run_id"
-    command_line(flow, store, *group, "create", "--compute", compute, environment=environment)
-    trigger = (*group, "trigger", "--run-id-file", str(run_id_file), *flow.options)
-    command_line(flow, store, *trigger, environment=environment)
-    runs = airflow.api.request("GET", f"/dags/{name}/dagRuns")["dag_runs"]
-    airflow.api.wait_for_run(name, runs[-1]["dag_run_id"], timeout=COMMAND_SECONDS)
-    return run_id_file.read_text()
+    return {f"AIRFLOW__MLFLOW_PROVIDER__{key}": value for key, value in settings.items()}
 
 
 def command_line(
