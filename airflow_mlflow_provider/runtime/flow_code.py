@@ -26,6 +26,20 @@ def load_flow_class(file: Path, class_name: str | None = None) -> type[FlowSpec]
         CommandException: The file is absent, or defines no such class.
         Exception: Whatever the file raises when it is executed.
     """
+    return find_flow_class(_executed(file), file, class_name)
+
+
+def flow_classes(file: Path) -> dict[str, type[FlowSpec]]:
+    """Execute a flow's file as ``__main__`` and return all flow classes that it defines, by name.
+
+    Raises:
+        CommandException: The file is absent.
+        Exception: Whatever the file raises when it is executed.
+    """
+    return _defined(_executed(file))
+
+
+def _executed(file: Path) -> types.ModuleType:
     if not file.is_file():
         raise CommandException(
             f"There is no file {file}.", fix="Give the path of a flow's file.", where={"file": str(file)}
@@ -41,7 +55,7 @@ def load_flow_class(file: Path, class_name: str | None = None) -> type[FlowSpec]
     code = compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
     with loading():
         exec(code, module.__dict__)  # noqa: S102 - this is what running a flow means
-    return find_flow_class(module, file, class_name)
+    return module
 
 
 def find_flow_class(module: types.ModuleType, file: Path, class_name: str | None) -> type[FlowSpec]:
@@ -50,11 +64,7 @@ def find_flow_class(module: types.ModuleType, file: Path, class_name: str | None
     Raises:
         CommandException: There is none, or there are several and no name was given.
     """
-    found = {
-        name: value
-        for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, FlowSpec) and value.__module__ == module.__name__
-    }
+    found = _defined(module)
     if class_name is not None and class_name in found:
         return found[class_name]
     if class_name is None and len(found) == 1:
@@ -65,3 +75,11 @@ def find_flow_class(module: types.ModuleType, file: Path, class_name: str | None
         fix="Define one class that inherits from FlowSpec in the flow's file.",
         where={"file": str(file), "flow": class_name},
     )
+
+
+def _defined(module: types.ModuleType) -> dict[str, type[FlowSpec]]:
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, FlowSpec) and value.__module__ == module.__name__
+    }
