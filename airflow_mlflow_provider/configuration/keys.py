@@ -49,6 +49,7 @@ StringKey = Literal[
     "event_prefix",
     "kubernetes_image",
     "local_retry_delay",
+    "pod_on_finish_action",
     "unpersisted_artifacts",
 ]
 OptionalStringKey = Literal[
@@ -319,6 +320,13 @@ _COMPUTE = (
         example='{"gpu": {"node_selector": {"pool": "gpu"}}}',
     ),
     Key("pod_startup_timeout_s", "integer", "Seconds that a pod may take to start.", default=600, minimum=1),
+    Key(
+        "pod_on_finish_action",
+        "string",
+        "What becomes of a pod that has ended.",
+        default="delete_pod",
+        choices=("delete_pod", "delete_succeeded_pod", "keep_pod"),
+    ),
     Key("pod_deferrable", "boolean", "Whether waiting for pods is done by the triggerer.", default=True),
 )
 

@@ -31,6 +31,7 @@ FROZEN_KEYS: Final = (
     "kubernetes_namespace",
     "kubernetes_service_account",
     "pod_deferrable",
+    "pod_on_finish_action",
     "pod_startup_timeout_s",
     "runtime_image",
     "s3_endpoint_url",

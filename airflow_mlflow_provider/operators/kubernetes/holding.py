@@ -24,7 +24,7 @@ def pod_operator(
         task_id: Id of the Airflow task that holds it.
         connection: Id of the Kubernetes connection; ``None`` is Airflow's default one.
         specification: The pod, as JSON.
-        on_finish_action: ``delete_pod``, ``keep_pod``, ``delete_succeeded_pod`` or ``delete_active_pod``.
+        on_finish_action: ``delete_pod``, ``keep_pod`` or ``delete_succeeded_pod``.
 
     Raises:
         InvalidDecoratorAttribute: Kubernetes has no such field.

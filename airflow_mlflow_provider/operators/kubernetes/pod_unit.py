@@ -133,7 +133,7 @@ class PodUnit:
 
     @property
     def _on_finish_action(self) -> str:
-        return str(self._manifest.settings.get("pod_on_finish_action") or "delete_pod")
+        return str(setting(self._manifest, "pod_on_finish_action"))
 
     def _to_the_end(self, running: RunningPod) -> PodOutcome:
         outcome = running.await_end()

@@ -112,8 +112,8 @@ class RunningPod:
 
         Args:
             outcome: How the pod ended.
-            on_finish_action: ``delete_pod``, ``keep_pod``, ``delete_succeeded_pod`` or ``delete_active_pod``. A pod that
-                has not ended is deleted in any case: it must not run when nobody waits for it.
+            on_finish_action: ``delete_pod``, ``keep_pod`` or ``delete_succeeded_pod``. A pod that has not ended is
+                deleted in any case: it must not run when nobody waits for it.
 
         Returns:
             The outcome, with what Kubernetes' events say of a pod that never started.
@@ -123,7 +123,7 @@ class RunningPod:
         elif outcome.reason != "Killed":
             outcome = self._with_events(outcome)
         ended = final_outcome(self._pod, _now()) is not None
-        keep = on_finish_action in ("keep_pod", "delete_active_pod") or (
+        keep = on_finish_action == "keep_pod" or (
             on_finish_action == "delete_succeeded_pod" and not outcome.succeeded
         )
         if not (keep and ended):
