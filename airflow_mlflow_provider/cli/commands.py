@@ -68,7 +68,7 @@ def flow_command(flow_class: type[FlowSpec]) -> click.Group:
         flow_class,
         name=flow_class.__name__,
         help=(flow_class.__doc__ or f"The flow {flow_class.__name__}.").strip(),
-        params=_top_level_options(),
+        params=top_level_options(),
         no_args_is_help=False,
         invoke_without_command=True,
         callback=_without_command,
@@ -84,7 +84,8 @@ def _without_command(ctx: click.Context, /, **_: Any) -> None:
         ctx.exit(ctx.invoke(check) or 0)
 
 
-def _top_level_options() -> list[click.Parameter]:
+def top_level_options() -> list[click.Parameter]:
+    """The options before the command."""
     option = click.Option
     return [
         option(["--quiet/--not-quiet"], default=False, help="Print neither headers nor progress."),

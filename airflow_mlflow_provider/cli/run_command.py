@@ -29,6 +29,11 @@ _SIGNAL_BASE = 128
 _LOOKED_AT = 100
 
 
+def command_options(name: str) -> list[click.Parameter]:
+    """The options of ``run`` or ``resume``, without the flow's parameters."""
+    return [*_resume_options(), *_options()] if name == "resume" else _options()
+
+
 def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     """The ``run`` or ``resume`` command of a flow; its parameters are options."""
     options = _options()
