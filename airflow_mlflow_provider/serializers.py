@@ -55,8 +55,9 @@ class ArtifactSerializer(ABC):
     PRIORITY: ClassVar[int] = 100
 
     @classmethod
-    def setup_imports(cls, context: Any = None) -> None:  # noqa: B027 - most need nothing
+    def setup_imports(cls, context: Any = None) -> None:
         """Import what the other methods need; called once, before any of them."""
+        return
 
     @classmethod
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, TypeVar, overload
 
 from airflow_mlflow_provider.exception import BadStepDecoratorException
@@ -44,7 +45,7 @@ def step(
     """
 
     def mark(function: StepFunction) -> StepFunction:
-        if not callable(function) or isinstance(function, type):
+        if not isinstance(function, FunctionType):
             raise BadStepDecoratorException(
                 f"@step stands on {function!r}, which is not a method.",
                 fix="Put @step right above a `def` in the flow's class.",

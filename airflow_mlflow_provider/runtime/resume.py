@@ -22,6 +22,7 @@ from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID,
 from airflow_mlflow_provider.plan.manifest import decode
 from airflow_mlflow_provider.runtime.frontier import Frontier, Work
 from airflow_mlflow_provider.runtime.request import TaskResult
+from airflow_mlflow_provider.runtime.run_members import members_key
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, Carried, CarriedTasks, DoneRecord
@@ -213,9 +214,11 @@ class _Planner:
         return self._done[step]
 
     def _carry_members(self) -> None:
-        key = self._keys(PARAMETERS_STEP).get(ROOT_TASK_ID)
-        if key is not None:
-            self._groups[PARAMETERS_STEP][key.run, key.attempt].append(ROOT_TASK_ID)
+        # Not looked up: a run whose origin never stored them stores them itself.
+        flow, origin = self._flow, self._request.origin
+        carried = self._ledger.carried(flow, origin).keys(flow, PARAMETERS_STEP)
+        key = carried.get(ROOT_TASK_ID) or members_key(flow, origin)
+        self._groups[PARAMETERS_STEP][key.run, key.attempt].append(ROOT_TASK_ID)
 
 
 def _failed_tasks(ledger: Ledger, flow: str, run: str) -> set[tuple[str, str]]:
