@@ -9,7 +9,8 @@ import msgspec
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, check_target, deployment_manifest
 from airflow_mlflow_provider.deploy.destination import deployment_files
-from airflow_mlflow_provider.deploy.record import Deployments, choose_token
+from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments, choose_token
+from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.included_files import keep_default_files
@@ -79,8 +80,10 @@ def deploy(
     manifest = deployment_manifest(flow_class, base, options.deployment, user, files.manifest())
     files.check_owner(manifest)
     deployments = Deployments(ledger.store)
+    old = deployments.find(manifest.dag_id)
+    _check_flow(old, manifest)
     token = choose_token(
-        deployments.find(manifest.dag_id),
+        old,
         user,
         options.authorize,
         options.new_token,
@@ -98,7 +101,20 @@ def deploy(
         return Deployed(manifest, ())
     manifest = keep_default_files(flow_class, manifest, ledger)
     ledger.put_code(package.digest, package.data)
-    files.write(manifest)
     deployments.put(manifest, options.target)
+    try:
+        files.write(manifest)
+    except BaseException:
+        deployments.restore(manifest.dag_id, old)
+        raise
     names = (files.dag_file, files.manifest_file)
     return Deployed(manifest, tuple(files.folder.describe(name) for name in names))
+
+
+def _check_flow(old: DeploymentRecord | None, manifest: FlowManifest) -> None:
+    if old is not None and old.flow != manifest.flow_name:
+        raise CommandException(
+            f"X011: the DAG {manifest.dag_id} deploys the flow {old.flow}, not {manifest.flow_name}.",
+            fix="Give another --name, or delete that deployment first.",
+            where={"dag": manifest.dag_id, "flow": old.flow},
+        )

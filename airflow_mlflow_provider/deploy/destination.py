@@ -77,9 +77,21 @@ class DeploymentFiles(msgspec.Struct, frozen=True):
             )
 
     def write(self, manifest: FlowManifest) -> None:
-        """Write the manifest, then the DAG file that loads it."""
+        """Write the manifest, then the DAG file that loads it; both or none.
+
+        Raises:
+            MetaflowException: One of them could not be written; both are what they were.
+        """
+        before = self.folder.read(self.manifest_file)
         self.folder.write(self.manifest_file, encode(manifest))
-        self.folder.write(self.dag_file, dag_source(manifest, self.manifest_file).encode())
+        try:
+            self.folder.write(self.dag_file, dag_source(manifest, self.manifest_file).encode())
+        except BaseException:
+            if before is None:
+                self.folder.delete(self.manifest_file)
+            else:
+                self.folder.write(self.manifest_file, before)
+            raise
 
     def delete(self) -> list[str]:
         """Delete both files; what was deleted."""
@@ -126,6 +138,12 @@ class _LocalFolder:
             return (self._path / name).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise MetaflowException(
+                f"{self._path / name} cannot be read: {error.strerror or error}.",
+                fix="Give another FILE, or see that this one can be read and written.",
+                where={"file": str(self._path / name)},
+            ) from error
 
     def write(self, name: str, content: bytes) -> None:
         try:

@@ -61,7 +61,7 @@ class Deployments:
 
     def names(self) -> list[str]:
         """DAG ids of all deployments."""
-        return [name.removesuffix(".json") for name in self._store.children("deployments/")]
+        return [name.removesuffix(".json") for name in self._store.children("deployments")]
 
     def put(self, manifest: FlowManifest, target: str) -> DeploymentRecord:
         """Write the record of a deployment."""
@@ -74,8 +74,15 @@ class Deployments:
             target=target,
             manifest=encode(manifest).decode(),
         )
-        self._store.put(_key(manifest.dag_id), msgspec.json.encode(record))
+        self.restore(manifest.dag_id, record)
         return record
+
+    def restore(self, dag_id: str, record: DeploymentRecord | None) -> None:
+        """Make this the record of a DAG id; ``None`` forgets the deployment."""
+        if record is None:
+            self.delete(dag_id)
+        else:
+            self._store.put(_key(dag_id), msgspec.json.encode(record))
 
     def delete(self, dag_id: str) -> None:
         """Forget a deployment."""
