@@ -138,6 +138,7 @@ _HOMES = {
     "flow.parameters": ("JSONType", "JSONTypeClass", "Parameter"),
     "flow.spec": ("FlowSpec",),
     "flow.step": ("step",),
+    "runner": ("DeployedFlow", "Deployer", "NBDeployer", "NBRunner", "Runner"),
     "flow.user_decorators": (
         "USER_SKIP_STEP",
         "FlowMutator",
@@ -149,11 +150,6 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 # Public names that are promised and not made yet, with the issue that makes them.
 _NOT_YET = {
-    "Deployer": 4,
-    "DeployedFlow": 4,
-    "NBDeployer": 4,
-    "NBRunner": 4,
-    "Runner": 4,
     "S3": 4,
     "cards": 6,
     "inspect_spin": 5,
@@ -167,6 +163,8 @@ __all__ = [
     "Config",
     "ConfigValue",
     "DataArtifact",
+    "DeployedFlow",
+    "Deployer",
     "Flow",
     "FlowMutator",
     "FlowSpec",
@@ -174,8 +172,11 @@ __all__ = [
     "JSONType",
     "JSONTypeClass",
     "Metaflow",
+    "NBDeployer",
+    "NBRunner",
     "Parameter",
     "Run",
+    "Runner",
     "Step",
     "StepMutator",
     "Task",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from airflow_mlflow_provider.cli.attribute_file import write_attributes
 from airflow_mlflow_provider.cli.output import plan_lines
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
@@ -66,6 +67,11 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
             ["--conf-file"], type=click.Path(exists=True, dir_okay=False), help="Parameters as JSON."
         ),
         click.Option(["--unpause"], is_flag=True, help="Unpause the DAG first."),
+        click.Option(
+            ["--deployer-attribute-file"],
+            type=click.Path(dir_okay=False),
+            help="Write DAG id, flow, run and store there, as JSON.",
+        ),
         *parameter_options(flow_class),
     ]
     group.add_command(
@@ -150,6 +156,11 @@ class AirflowSession:
 @click.option("--compute", type=click.Choice(["worker", "kubernetes"]), help="Where steps run by default.")
 @click.option("--dry-run", is_flag=True, help="Print the manifest; change nothing.")
 @click.option(
+    "--deployer-attribute-file",
+    type=click.Path(dir_okay=False),
+    help="Write DAG id, flow and store there, as JSON.",
+)
+@click.option(
     "--wait/--no-wait", default=None, help="Wait until Airflow has parsed it; on unless FILE is given."
 )
 @click.pass_obj
@@ -193,6 +204,13 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
         name = options.target.rpartition("/")[2]
         wait_until_parsed(rest, deployed.manifest.dag_id, name, written_at, get("deploy_wait_s"))
         session.note(f"Airflow has parsed it: {rest.url}/dags/{deployed.manifest.dag_id}")
+    if values["deployer_attribute_file"]:
+        write_attributes(
+            values["deployer_attribute_file"],
+            name=deployed.manifest.dag_id,
+            flow_name=deployed.manifest.flow_name,
+            metadata=deployed.manifest.store,
+        )
 
 
 def _tell(session: Session, deployed: Deployed) -> None:
@@ -224,9 +242,17 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
     if values["unpause"]:
         rest.set_paused(airflow.dag_id, False)
     dag_run_id = _named_run(airflow, values["run_id_file"])
-    return _follow(
-        rest, airflow, start_run(rest, airflow.dag_id, conf, dag_run_id), wait_for_end=values["wait"]
-    )
+    started = start_run(rest, airflow.dag_id, conf, dag_run_id)
+    if values["deployer_attribute_file"]:
+        write_attributes(
+            values["deployer_attribute_file"],
+            name=airflow.dag_id,
+            flow_name=session.flow_name,
+            metadata=session.store_url,
+            pathspec=f"{session.flow_name}/{started.run}",
+            dag_run_id=dag_run_id,
+        )
+    return _follow(rest, airflow, started, wait_for_end=values["wait"])
 
 
 @click.pass_context

@@ -13,7 +13,7 @@ import msgspec
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.graph import FlowGraph
-from airflow_mlflow_provider.flow.preparation import flow_decorators, prepare
+from airflow_mlflow_provider.flow.preparation import flow_decorators, is_plain, prepare
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.flow.user import user_name
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, Project
@@ -175,13 +175,20 @@ class Session:
 
         Raises:
             CommandException: It is too large.
+            NonUniqueFileNameToFilePathMappingException: Two different sources want one path.
         """
-        from airflow_mlflow_provider.runtime.package import build_package
+        from airflow_mlflow_provider.runtime.package import build_package, flow_contributions
 
         store = self.store_url
         skip = [Path(store.removeprefix("file://"))] if store.startswith("file://") else []
+        self.prepare()
+        plain = is_plain(self.flow_class) and not flow_decorators(self.flow_class)
         return build_package(
-            self.file, suffixes=self.options.suffixes, max_mb=int(get("package_max_mb")), skip=skip
+            self.file,
+            suffixes=self.options.suffixes,
+            max_mb=int(get("package_max_mb")),
+            skip=skip,
+            contributions=() if plain else flow_contributions(self.flow_class),
         )
 
     def local_manifest(self, user_namespace: str | None = None) -> FlowManifest:
@@ -200,12 +207,11 @@ class Session:
             project=project,
             system_tags=tags,
             namespace=user_namespace,
-            environment=self.options.environment,
         )
 
     def manifest(self) -> FlowManifest:
         """The flow as data, with its parameters' defaults of this moment."""
-        return assemble_manifest(
+        manifest = assemble_manifest(
             self.flow_class,
             self.graph,
             store=self.store_url,
@@ -214,6 +220,7 @@ class Session:
             configs=self.configs,
             decospecs=self.decospecs,
         )
+        return msgspec.structs.replace(manifest, environment=self.options.environment)
 
     def note(self, text: str) -> None:
         """Print a line for the user's eyes, unless ``--quiet``."""
