@@ -103,13 +103,13 @@ DIFFERENT: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("a", "b"), SAME, ids=str)
+@pytest.mark.parametrize(("a", "b"), SAME)
 def test_values_that_are_the_same(a: Any, b: Any) -> None:
     assert same_value(a, b)
     assert same_value([{"x": a}], [{"x": b}])
 
 
-@pytest.mark.parametrize(("a", "b"), DIFFERENT, ids=str)
+@pytest.mark.parametrize(("a", "b"), DIFFERENT)
 def test_values_that_differ_or_cannot_be_compared(a: Any, b: Any) -> None:
     assert not same_value(a, b)
     assert not same_value([{"x": a}], [{"x": b}])
