@@ -13,7 +13,7 @@ import msgspec
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.graph import FlowGraph
-from airflow_mlflow_provider.flow.preparation import flow_decorators, is_plain, prepare
+from airflow_mlflow_provider.flow.preparation import flow_decorators, prepare
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.flow.user import user_name
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, Project
@@ -182,13 +182,12 @@ class Session:
         store = self.store_url
         skip = [Path(store.removeprefix("file://"))] if store.startswith("file://") else []
         self.prepare()
-        plain = is_plain(self.flow_class) and not flow_decorators(self.flow_class)
         return build_package(
             self.file,
             suffixes=self.options.suffixes,
             max_mb=int(get("package_max_mb")),
             skip=skip,
-            contributions=() if plain else flow_contributions(self.flow_class),
+            contributions=flow_contributions(self.flow_class),
         )
 
     def local_manifest(self, user_namespace: str | None = None) -> FlowManifest:

@@ -10,13 +10,30 @@ from typing import Any, Final
 import msgspec
 
 from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.deploy.refusals import decorator_refusals, manifest_refusals
+from airflow_mlflow_provider.exception import CommandException, LintWarn
+from airflow_mlflow_provider.flow.decorators.events import (
+    DeploymentNames,
+    TriggerDecorator,
+    TriggerOnFinishDecorator,
+    finish_asset,
+)
+from airflow_mlflow_provider.flow.decorators.exit_hooks import ExitHookDecorator
 from airflow_mlflow_provider.flow.decorators.projects import ProjectBranch, ProjectDecorator
 from airflow_mlflow_provider.flow.decorators.schedules import ScheduleDecorator
 from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import dag_id
-from airflow_mlflow_provider.plan.manifest import Compute, FlowManifest, Limits, Project, Schedule
+from airflow_mlflow_provider.plan.manifest import (
+    Compute,
+    EventTrigger,
+    ExitHook,
+    FlowManifest,
+    Limits,
+    Project,
+    Schedule,
+)
+from airflow_mlflow_provider.runtime.assemble import parameter_context
 
 # Configuration that decides what steps do, frozen into the deployment. Credentials are not: each machine has its own.
 FROZEN_KEYS: Final = (
@@ -83,9 +100,13 @@ def deployment_manifest(
         previous: What is deployed now; its start date is kept.
 
     Raises:
-        CommandException: The flow cannot be deployed so; the message begins with the rule.
+        LintWarn: Airflow could not run the flow so; ``issues`` holds everything that stands against it.
+        CommandException: Options do not go together (X002).
     """
     project = project_of(flow_class, base.flow_name, options, user)
+    names = _names(base, project, user)
+    issues = decorator_refusals(flow_class, names)
+    deployable = not issues
     settings: dict[str, Any] = {key: get(key) for key in FROZEN_KEYS}
     if options.worker_pool:
         settings["worker_pool"] = options.worker_pool
@@ -93,7 +114,10 @@ def deployment_manifest(
         base,
         dag_id=dag_id(project.flow_name if project else options.name or base.flow_name),
         project=project,
-        schedule=_schedule(flow_class, previous),
+        # What cannot be resolved is among the issues already.
+        schedule=_schedule(flow_class, previous) if deployable else None,
+        triggers=tuple(_triggers(flow_class, names)) if deployable else (),
+        exit_hooks=tuple(_exit_hooks(flow_class)),
         compute=options.compute or get("default_compute"),
         limits=options.limits,
         tags=options.tags,
@@ -103,8 +127,9 @@ def deployment_manifest(
         paused_upon_creation=options.paused,
         settings={key: value for key, value in settings.items() if value not in (None, {}, "")},
     )
-    for problem in _problems(manifest):
-        raise problem
+    issues += manifest_refusals(flow_class, manifest)
+    if issues:
+        raise LintWarn(issues=issues)
     return manifest
 
 
@@ -161,47 +186,27 @@ def _schedule(flow_class: type[FlowSpec], previous: FlowManifest | None) -> Sche
     )
 
 
-def _problems(manifest: FlowManifest) -> Iterator[CommandException]:
-    yield from _unfilled_parameters(manifest)
-    yield from _unreachable_store(manifest)
+def _exit_hooks(flow_class: type[FlowSpec]) -> Iterator[ExitHook]:
+    for decorator in flow_decorators(flow_class):
+        if isinstance(decorator, ExitHookDecorator):
+            yield from (ExitHook(hook.name, hook.on) for hook in decorator.named())
 
 
-def _unfilled_parameters(manifest: FlowManifest) -> Iterator[CommandException]:
-    if manifest.schedule is None and not manifest.triggers:
-        return
-    filled = {name for trigger in manifest.triggers for name in trigger.parameters}
-    for spec in manifest.parameters:
-        if spec.required and spec.name not in filled:
-            yield CommandException(
-                f"X003: the parameter '{spec.name}' is required, and nobody gives it a value when {manifest.flow_name} "
-                "starts by itself.",
-                fix="Give it a default, or remove the schedule or trigger.",
-                where={"flow": manifest.flow_name, "parameter": spec.name},
-            )
+def _triggers(flow_class: type[FlowSpec], names: DeploymentNames) -> Iterator[EventTrigger]:
+    for decorator in flow_decorators(flow_class):
+        if isinstance(decorator, TriggerDecorator):
+            yield from (EventTrigger(event.name, event.parameters) for event in decorator.resolve(names))
+        elif isinstance(decorator, TriggerOnFinishDecorator):
+            yield from (EventTrigger(finish_asset(flow), kind="run") for flow in decorator.resolve(names))
 
 
-def _unreachable_store(manifest: FlowManifest) -> Iterator[CommandException]:
-    if not manifest.store.startswith("file://"):
-        return
-    in_pods = [node.name for node in manifest.graph if manifest.step_compute(node.name) == "kubernetes"]
-    fix = "Use a store that all machines reach (--datastore-root s3://…)"
-    if in_pods and not _claims(manifest, in_pods):
-        yield CommandException(
-            f"X004: the artifacts are in {manifest.store}, which pods of {', '.join(in_pods)} cannot reach.",
-            fix=f"{fix}, or mount the folder with persistent_volume_claims.",
-            where={"flow": manifest.flow_name},
-        )
-    elif not get("datastore_shared"):
-        yield CommandException(
-            f"X004: the artifacts are in {manifest.store}, and nothing says that Airflow's workers see that folder.",
-            fix=f"{fix}, or set datastore_shared = true (AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED) if they do.",
-            where={"flow": manifest.flow_name},
-        )
-
-
-def _claims(manifest: FlowManifest, steps: list[str]) -> bool:
-    specs = [manifest.graph[step].decorator("kubernetes") for step in steps]
-    return all(spec is not None and spec.attributes.get("persistent_volume_claims") for spec in specs)
+def _names(base: FlowManifest, project: Project | None, user: str) -> DeploymentNames:
+    return DeploymentNames(
+        parameter_context(base.flow_name, user, base.store, base.configs),
+        [spec.name for spec in base.parameters],
+        list(base.configs),
+        None if project is None else msgspec.convert(project, ProjectBranch, from_attributes=True),
+    )
 
 
 def _project_tags(project: Project | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.included_files import keep_default_files
-from airflow_mlflow_provider.runtime.package import build_package
+from airflow_mlflow_provider.runtime.package import build_package, flow_contributions
 from airflow_mlflow_provider.store.ledger import Ledger
 
 
@@ -90,7 +90,11 @@ def deploy(
         generate=options.generate_token,
     )
     package = build_package(
-        flow_file, suffixes=options.suffixes, with_runtime=True, max_mb=int(get("package_max_mb"))
+        flow_file,
+        suffixes=options.suffixes,
+        with_runtime=True,
+        max_mb=int(get("package_max_mb")),
+        contributions=flow_contributions(flow_class),
     )
     manifest = msgspec.structs.replace(
         manifest,

@@ -44,14 +44,7 @@ def assemble_manifest(
         ParameterFieldFailed: A function that gives a default raised.
         ParameterFieldTypeMismatch: A default has the wrong type.
     """
-    context = ParameterContext(
-        flow_name=graph.name,
-        user_name=user,
-        parameter_name="",
-        logger=logging.getLogger("airflow_mlflow_provider.parameters"),
-        ds_type=_STORE_TYPES.get(store.partition("://")[0], "local"),
-        configs=configs,
-    )
+    context = parameter_context(graph.name, user, store, configs)
     fields = [parameter.spec(context) for parameter in flow_parameters(flow_class)]
     from airflow_mlflow_provider.version import __version__
 
@@ -65,6 +58,25 @@ def assemble_manifest(
         decospecs=tuple(decospecs),
         flow_decorators=tuple(decorator.spec() for decorator in flow_decorators(flow_class)),
         provider=__version__,
+    )
+
+
+def parameter_context(flow_name: str, user: str, store: str, configs: Mapping[str, Any]) -> ParameterContext:
+    """What functions in the place of values are called with.
+
+    Args:
+        flow_name: Name of the flow.
+        user: Who runs or deploys it.
+        store: URL of the artifact store.
+        configs: Values of its configs by name, as JSON.
+    """
+    return ParameterContext(
+        flow_name=flow_name,
+        user_name=user,
+        parameter_name="",
+        logger=logging.getLogger("airflow_mlflow_provider.parameters"),
+        ds_type=_STORE_TYPES.get(store.partition("://")[0], "local"),
+        configs=configs,
     )
 
 

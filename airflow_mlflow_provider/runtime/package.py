@@ -1,6 +1,6 @@
 """Code packages: a flow's files as one deterministic, content-addressed archive.
 
-Below ``flow/`` an archive holds the files of the flow's folder; below ``runtime/``, when it is made for deployment, this
+Below ``flow/`` an archive holds the files of the flow's folder, and what decorators and mutators add; below ``runtime/``, when it is made for deployment, this
 package, so that an image with Python and a few light dependencies can run any step. Entries are sorted and carry no
 times or owners: the same files always give the same digest, which is that of the uncompressed archive.
 """
@@ -12,14 +12,20 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from airflow_mlflow_provider.exception import CommandException, CorruptedDataException
+from airflow_mlflow_provider.exception import (
+    CommandException,
+    CorruptedDataException,
+    NonUniqueFileNameToFilePathMappingException,
+)
 from airflow_mlflow_provider.store.ledger import Ledger
+
+Source = Path | bytes
 
 DEFAULT_SUFFIXES = (".py", ".R", ".RDS")
 FLOW_FOLDER = "flow"
@@ -54,8 +60,9 @@ def build_package(
     with_runtime: bool = False,
     max_mb: int = 200,
     skip: Sequence[Path] = (),
+    contributions: Iterable[tuple[Source, str]] = (),
 ) -> CodePackage:
-    """Package the folder of a flow's file.
+    """Package the folder of a flow's file, and what its decorators and mutators add.
 
     Args:
         flow_file: The flow's file.
@@ -63,26 +70,56 @@ def build_package(
         with_runtime: Whether this package goes in as well.
         max_mb: Largest total size of the files, in MB.
         skip: Folders to leave out, such as that of the store.
+        contributions: Files or contents to add, each with its path below ``flow/``.
 
     Raises:
         CommandException: The files are larger than ``max_mb``; the ten largest are named.
+        NonUniqueFileNameToFilePathMappingException: Two different sources want one path.
     """
     import blake3
     import zstandard
 
     root = flow_file.resolve().parent
-    files = {f"{FLOW_FOLDER}/{name}": path for name, path in _files(root, tuple(suffixes), skip)}
+    files: dict[str, Source] = {
+        f"{FLOW_FOLDER}/{name}": path for name, path in _files(root, tuple(suffixes), skip)
+    }
     files[f"{FLOW_FOLDER}/{flow_file.name}"] = flow_file.resolve()
+    for source, name in contributions:
+        _add(files, source, name)
     if with_runtime:
         package = Path(__file__).resolve().parent.parent
         own = _files(package, (".py", ".json", ".typed"), ())
         files.update({f"{RUNTIME_FOLDER}/{package.name}/{name}": path for name, path in own})
-    sizes = {name: path.stat().st_size for name, path in files.items()}
+    sizes = {
+        name: len(source) if isinstance(source, bytes) else source.stat().st_size
+        for name, source in files.items()
+    }
     _check_size(sizes, max_mb)
     archive = _archive(files)
     digest = blake3.blake3(archive, max_threads=blake3.blake3.AUTO).hexdigest()
     data = zstandard.ZstdCompressor(level=3).compress(archive)
     return CodePackage(digest, data, flow_file.name, tuple(sorted(files)), sum(sizes.values()))
+
+
+def flow_contributions(flow_class: type) -> list[tuple[Source, str]]:
+    """What decorators and mutators of a flow add to its code package: a file or a content, and its path below ``flow/``.
+
+    Raises:
+        MetaflowException: A source of ``@package_sources`` does not exist, or a mutator yields something else.
+    """
+    from airflow_mlflow_provider.flow.mutators import package_contributions
+
+    found: list[tuple[Source, str]] = []
+    for given, name, _ in package_contributions(flow_class):
+        source: Source = given if isinstance(given, bytes) else Path(given)
+        if isinstance(source, Path) and not source.is_file():
+            raise CommandException(
+                f"add_to_package of a decorator of {flow_class.__name__} yields {str(given)!r}, which is no file.",
+                fix="Yield the path of a file, or its content as bytes.",
+                where={"path": str(given)},
+            )
+        found.append((source, str(name)))
+    return found
 
 
 def open_package(ledger: Ledger, digest: str) -> bytes:
@@ -149,11 +186,40 @@ def _files(root: Path, suffixes: tuple[str, ...], skip: Sequence[Path]) -> Itera
                 yield path.relative_to(root).as_posix(), path
 
 
-def _archive(files: dict[str, Path]) -> bytes:
+def _add(files: dict[str, Source], source: Source, name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise CommandException(
+            f"A decorator adds {_shown(source)} to the code package as {name!r}, which is outside of it.",
+            fix="Give a relative path without `..`.",
+            where={"path": name},
+        )
+    member = f"{FLOW_FOLDER}/{path}"
+    other = files.setdefault(member, source)
+    if not _same(other, source):
+        raise NonUniqueFileNameToFilePathMappingException(
+            f"Two sources want the path {path} in the code package: {_shown(other)} and {_shown(source)}.",
+            fix="Give one of them another name (arcname).",
+            where={"path": str(path)},
+        )
+
+
+def _same(one: Source, other: Source) -> bool:
+    if isinstance(one, bytes) or isinstance(other, bytes):
+        return one == other
+    return one.resolve() == other.resolve()
+
+
+def _shown(source: Source) -> str:
+    return f"content of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+
+
+def _archive(files: Mapping[str, Source]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in sorted(files):
-            content = files[name].read_bytes()
+            source = files[name]
+            content = source if isinstance(source, bytes) else source.read_bytes()
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), _MODE
             tar.addfile(member, io.BytesIO(content))
