@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -122,9 +123,10 @@ class DeployedFlow:
     ) -> AirflowTriggeredRun:
         """As :meth:`get_triggered_run`."""
         deployed = cls.from_airflow(identifier, metadata)
-        rest = AirflowRest.configured()
         ledger = ledger_of(deployed.metadata)
-        dag_run_id = find_dag_run(rest, ledger, deployed.flow_name, identifier, run_id.rsplit("/", 1)[-1])
+        dag_run_id = find_dag_run(
+            deployed._rest, ledger, deployed.flow_name, identifier, run_id.rsplit("/", 1)[-1]
+        )
         return AirflowTriggeredRun(deployed, dag_run_id)
 
     @classmethod
@@ -206,17 +208,17 @@ class AirflowDeployedFlow(DeployedFlow):
         Args:
             states: ``Pending``, ``Running``, ``Succeeded``, ``Failed``; all by default.
         """
-        for dag_run in AirflowRest.configured().dag_runs(self.name):
+        for dag_run in self._rest.dag_runs(self.name):
             if states is None or _STATES.get(dag_run["state"]) in states:
                 yield AirflowTriggeredRun(self, str(dag_run["dag_run_id"]))
 
     def pause(self) -> None:
         """Start no further scheduled runs."""
-        AirflowRest.configured().set_paused(self.name, True)
+        self._rest.set_paused(self.name, True)
 
     def unpause(self) -> None:
         """Start scheduled runs again."""
-        AirflowRest.configured().set_paused(self.name, False)
+        self._rest.set_paused(self.name, False)
 
     def delete(self, authorize: str | None = None) -> bool:
         """Remove the DAG file, the manifest, the DAG and the record of the deployment; runs stay in the store.
@@ -237,16 +239,21 @@ class AirflowDeployedFlow(DeployedFlow):
         check_token(record, user_name(), authorize)
         deployment_files(record.target).delete()
         if get("api_url"):
-            AirflowRest.configured().delete_dag(self.name)
+            self._rest.delete_dag(self.name)
         deployments.delete(self.name)
         return True
+
+    @functools.cached_property
+    def _rest(self) -> AirflowRest:
+        # Kept, as every new client logs in.
+        return AirflowRest.configured()
 
     @property
     def _ledger(self) -> Ledger:
         return ledger_of(self.metadata)
 
     def _parsed(self) -> AirflowRest:
-        rest = AirflowRest.configured()
+        rest = self._rest
         if rest.dag(self.name) is None:
             file_name = self._record.target.rpartition("/")[2]
             wait_until_parsed(rest, self.name, file_name, 0.0, get("deploy_wait_s"))
@@ -344,12 +351,12 @@ class AirflowTriggeredRun(TriggeredRun):
     @property
     def url(self) -> str:
         """Its page in the Airflow UI."""
-        return AirflowRest.configured().run_page(self.dag_id, self.dag_run_id)
+        return self.deployed_flow._rest.run_page(self.dag_id, self.dag_run_id)
 
     @property
     def status(self) -> TriggeredStatus | None:
         """``Pending``, ``Running``, ``Succeeded``, ``Failed`` (terminated too), ``None`` if Airflow does not know the run."""
-        dag_run = AirflowRest.configured().dag_run(self.dag_id, self.dag_run_id)
+        dag_run = self.deployed_flow._rest.dag_run(self.dag_id, self.dag_run_id)
         return None if dag_run is None else _STATES.get(str(dag_run["state"]))
 
     @property
@@ -385,7 +392,7 @@ class AirflowTriggeredRun(TriggeredRun):
         check_token(self.deployed_flow._record, user_name(), authorize)
         if self.status not in ("Pending", "Running"):
             return False
-        AirflowRest.configured().set_run_state(self.dag_id, self.dag_run_id, "failed")
+        self.deployed_flow._rest.set_run_state(self.dag_id, self.dag_run_id, "failed")
         if self.run is not None:
             end = RunEnd("terminated", time.time(), f"ended by {user_name()}")
             ledger_of(self.metadata_for_flow).end_run(self.deployed_flow.flow_name, self.name, end)

@@ -1,0 +1,158 @@
+"""The public names of SURFACE.md §20: each exists, or says that it is not made yet."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import airflow_mlflow_provider
+from airflow_mlflow_provider.exception import NotSupportedYet
+
+ROOT = [
+    "FlowSpec",
+    "step",
+    "Parameter",
+    "JSONType",
+    "JSONTypeClass",
+    "IncludeFile",
+    "Config",
+    "ConfigValue",
+    "config_expr",
+    "current",
+    "retry",
+    "catch",
+    "timeout",
+    "resources",
+    "kubernetes",
+    "environment",
+    "secrets",
+    "parallel",
+    "pytorch_parallel",
+    "card",
+    "pypi",
+    "cache",
+    "airflow_task",
+    "conda",
+    "batch",
+    "checkpoint",
+    "slurm",
+    "project",
+    "schedule",
+    "trigger",
+    "trigger_on_finish",
+    "exit_hook",
+    "pypi_base",
+    "airflow_external_task_sensor",
+    "airflow_s3_key_sensor",
+    "package_sources",
+    "conda_base",
+    "user_step_decorator",
+    "UserStepDecorator",
+    "StepMutator",
+    "FlowMutator",
+    "USER_SKIP_STEP",
+    "Metaflow",
+    "Flow",
+    "Run",
+    "Step",
+    "Task",
+    "DataArtifact",
+    "namespace",
+    "get_namespace",
+    "default_namespace",
+    "metadata",
+    "get_metadata",
+    "default_metadata",
+    "inspect_spin",
+    "Runner",
+    "NBRunner",
+    "Deployer",
+    "DeployedFlow",
+    "NBDeployer",
+    "S3",
+    "parallel_map",
+    "parallel_imap_unordered",
+    "profile",
+    "namespaced_event_name",
+    "yaml_parser",
+    "requirements_txt_parser",
+    "pyproject_toml_parser",
+    "conda_environment_yml_parser",
+    "cards",
+    "__version__",
+]
+MODULES = {
+    "client": "Metaflow Flow Run Step Task DataArtifact namespace get_namespace default_namespace metadata get_metadata "
+    "default_metadata MetaflowCode MetaflowData MetaflowObject",
+    "events": "Trigger MetaflowEvent",
+    "exception": "MetaflowException MetaflowExceptionWrapper MetaflowInternalError MetaflowNotFound "
+    "MetaflowNamespaceMismatch MetaflowInvalidPathspec MetaflowTaggingError MetaflowUnknownUser MetaflowDataMissing "
+    "CommandException ExternalCommandFailed ParameterFieldFailed ParameterFieldTypeMismatch InvalidDecoratorAttribute "
+    "UnknownStepDecoratorException UnknownFlowDecoratorException DuplicateStepDecoratorException "
+    "DuplicateFlowDecoratorException BadStepDecoratorException BadFlowDecoratorException InvalidNextException "
+    "UnhandledInMergeArtifactsException MissingInMergeArtifactsException UnpicklableArtifactException DataException "
+    "TaskFailed TimeoutException FailureHandledByCatch InvalidEnvironmentException LintWarn PyLintWarn "
+    "MulticoreException NonUniqueFileNameToFilePathMappingException LintIssue SwitchCaseError MetaflowConfigError "
+    "IncorrectProductionToken AirflowApiError",
+    "parameters": "Parameter IncludeFile JSONType JSONTypeClass ParameterContext",
+    "includefile": "IncludeFile IncludedFile",
+    "runner": "Runner NBRunner Deployer DeployedFlow NBDeployer TriggeredRun ExecutingRun ExecutingTask "
+    "ExecutingProcess AirflowDeployer AirflowDeployedFlow AirflowTriggeredRun NBRunnerInitializationError "
+    "NBDeployerInitializationError",
+    "mutators": "MutableFlow MutableStep ContentType",
+    "serializers": "ArtifactSerializer SerializationFormat",
+    "secret_sources": "get_secret SecretsProvider",
+}
+
+
+@pytest.mark.parametrize("name", ROOT)
+def test_a_root_name_exists_or_says_that_it_is_not_made_yet(name: str) -> None:
+    if name in airflow_mlflow_provider._NOT_YET:
+        assert name not in airflow_mlflow_provider.__all__
+        with pytest.raises(NotSupportedYet, match=name):
+            getattr(airflow_mlflow_provider, name)
+    else:
+        assert name in airflow_mlflow_provider.__all__
+        assert getattr(airflow_mlflow_provider, name) is not None
+
+
+def test_the_root_holds_nothing_else() -> None:
+    assert set(airflow_mlflow_provider.__all__) <= set(ROOT)
+    assert set(airflow_mlflow_provider._NOT_YET) <= set(ROOT)
+    assert set(airflow_mlflow_provider.__all__) <= set(dir(airflow_mlflow_provider))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        airflow_mlflow_provider.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(("module", "name"), [(m, n) for m, names in MODULES.items() for n in names.split()])
+def test_a_name_of_a_module_exists(module: str, name: str) -> None:
+    assert getattr(importlib.import_module(f"airflow_mlflow_provider.{module}"), name) is not None
+
+
+def test_no_submodule_hides_a_root_name() -> None:
+    package = airflow_mlflow_provider.__path__[0]
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import pkgutil, sys; print(*(m.name for m in pkgutil.iter_modules([sys.argv[1]])))",
+            package,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert set(found.stdout.split()) & (set(ROOT) - {"cards"}) == set()
+
+
+def test_importing_all_names_imports_no_airflow() -> None:
+    code = (
+        "import sys\nfrom airflow_mlflow_provider import *\nimport airflow_mlflow_provider.runner\n"
+        "sys.exit(any(name.split('.')[0] == 'airflow' for name in sys.modules))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
