@@ -14,7 +14,7 @@ from airflow_mlflow_provider.cli.output import plan_lines
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
-    parameter_options,
+    with_parameters,
 )
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.configuration import get
@@ -72,10 +72,14 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
             type=click.Path(dir_okay=False),
             help="Write DAG id, flow, run and store there, as JSON.",
         ),
-        *parameter_options(flow_class),
     ]
     group.add_command(
-        click.Command("trigger", callback=_trigger, params=trigger_options, help="Start a run.")
+        click.Command(
+            "trigger",
+            callback=_trigger,
+            params=with_parameters(trigger_options, flow_class),
+            help="Start a run.",
+        )
     )
     resume_options: list[click.Parameter] = [
         click.Argument(["step_to_rerun"], required=False),
@@ -83,13 +87,12 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
         click.Option(["--dry-run"], is_flag=True, help="Tell what would be taken over and what would run."),
         click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
         click.Option(["--wait/--no-wait"], default=False, help="Wait until the run has ended."),
-        *parameter_options(flow_class),
     ]
     group.add_command(
         click.Command(
             "resume",
             callback=_resume,
-            params=resume_options,
+            params=with_parameters(resume_options, flow_class),
             help="Start a new run that takes over what has finished in another one.",
         )
     )

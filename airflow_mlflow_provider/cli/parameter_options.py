@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,24 @@ class _ParameterType(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             self.fail(f"{error} {error.fix}", param, ctx)
 
 
-def parameter_options(flow_class: type[FlowSpec], taken: Collection[str] = ()) -> list[click.Option]:
-    """An option for each parameter of a flow, named exactly as the parameter.
+def with_parameters(own: Sequence[click.Parameter], flow_class: type[FlowSpec]) -> list[click.Parameter]:
+    """The options of a command, and one for each parameter of the flow, named exactly as the parameter.
 
     Args:
-        flow_class: The flow.
-        taken: Options of the command's own; a parameter of the same name takes the name, and the option becomes
+        own: Options of the command's own. Where a parameter has the name of one, the parameter takes it, and the option becomes
             ``--x-<name>``.
+        flow_class: The flow.
     """
-    return [_option(parameter) for parameter in flow_parameters(flow_class)]
+    parameters = [_option(parameter) for parameter in flow_parameters(flow_class)]
+    taken = {name for option in parameters for name in option.opts}
+    for option in own:
+        option.opts = [_out_of_the_way(name, taken) for name in option.opts]
+        option.secondary_opts = [_out_of_the_way(name, taken) for name in option.secondary_opts]
+    return [*own, *parameters]
+
+
+def _out_of_the_way(name: str, taken: Collection[str]) -> str:
+    return f"--x-{name.removeprefix('--')}" if name in taken else name
 
 
 def given_parameters(
@@ -62,8 +71,7 @@ def given_parameters(
     for parameter in flow_parameters(flow_class):
         value = values.get(_variable(parameter))
         if value is None:
-            text = os.environ.get(environment_variable(parameter.name))
-            value = None if text is None else parameter.parse(text)
+            value = _of_environment(parameter)
         if value is not None:
             given[parameter.name] = value
         elif parameter.is_required and parameter.name not in already:
@@ -72,6 +80,15 @@ def given_parameters(
                 f"Give --{parameter.name} or set {environment_variable(parameter.name)}."
             )
     return given
+
+
+def _of_environment(parameter: Parameter) -> Any:
+    variable = environment_variable(parameter.name)
+    text = os.environ.get(variable)
+    try:
+        return None if text is None else parameter.parse(text)
+    except CommandException as error:
+        raise click.UsageError(f"{variable}: {error}") from error
 
 
 def explicit_parameters(flow_class: type[FlowSpec], values: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from airflow_mlflow_provider.cli.output import RunPrinter, plan_lines
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
-    parameter_options,
     parameters_of_file,
+    with_parameters,
 )
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.cli.triggering import emulated_trigger, event_parameters
@@ -36,19 +36,11 @@ def command_options(name: str) -> list[click.Parameter]:
 
 def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     """The ``run`` or ``resume`` command of a flow; its parameters are options."""
-    options = _options()
-    taken = {option for parameter in options for option in parameter.opts}
-    parameters = parameter_options(flow_class, taken)
+    options = with_parameters(command_options(name), flow_class)
     if name == "resume":
-        return click.Command(
-            name,
-            callback=_callback(_resume),
-            params=[*_resume_options(), *options, *parameters],
-            help="Start a new run that takes over what has finished in another one.",
-        )
-    return click.Command(
-        name, callback=_callback(_run), params=[*options, *parameters], help="Run the flow on this machine."
-    )
+        text = "Start a new run that takes over what has finished in another one."
+        return click.Command(name, callback=_callback(_resume), params=options, help=text)
+    return click.Command(name, callback=_callback(_run), params=options, help="Run the flow on this machine.")
 
 
 def _callback(command: Callable[[Session, dict[str, Any]], int]) -> Callable[..., int]:
