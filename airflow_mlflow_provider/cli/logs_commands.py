@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
 from airflow_mlflow_provider.cli.paths import attempts_at
 from airflow_mlflow_provider.cli.session import Session
-from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.exception import CommandException, StoreException
 from airflow_mlflow_provider.flow.spec import FlowSpec
-from airflow_mlflow_provider.runtime.logs import LogLine, decode_lines
+from airflow_mlflow_provider.plan.identity import parse_task_id
+from airflow_mlflow_provider.runtime.log_scrubbing import scrub_attempt
+from airflow_mlflow_provider.runtime.logs import STREAMS, LogLine, Stream, decode_lines
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey
+
+_POLL_SECONDS = 0.5
 
 
 def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
@@ -36,37 +43,127 @@ def logs() -> None:
     """The group of log commands."""
 
 
+def _which_streams(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--stdout", "only", flag_value="stdout", help="Standard output only."),
+        click.option("--stderr", "only", flag_value="stderr", help="Standard error only."),
+        click.option("--both", "only", flag_value="both", default="both", help="Both; the default."),
+        click.option("--attempt", type=click.IntRange(0), help="Another than the latest attempt, 0-based."),
+    ):
+        command = option(command)
+    return command
+
+
 @logs.command("show", help="Print the log of RUN/STEP or RUN/STEP/TASK.")
 @click.argument("input_path")
-@click.option("--stdout", "only", flag_value="stdout", help="Standard output only.")
-@click.option("--stderr", "only", flag_value="stderr", help="Standard error only.")
-@click.option("--both", "only", flag_value="both", default="both", help="Both, in the order of time.")
+@_which_streams
 @click.option("--timestamps", is_flag=True, help="With the time of each line (UTC).")
-@click.option("--attempt", type=click.IntRange(0), help="Another than the latest attempt, 0-based.")
+@click.option("--foreach", "foreach_index", type=click.IntRange(0), help="The tasks of this split only.")
+@click.option("--follow", is_flag=True, help="Go on until the tasks have ended.")
 @click.pass_obj
-def show(session: Session, input_path: str, only: str, timestamps: bool, attempt: int | None) -> None:
+def show(
+    session: Session,
+    input_path: str,
+    only: str,
+    timestamps: bool,
+    attempt: int | None,
+    foreach_index: int | None,
+    follow: bool,
+) -> None:
     """Print logs."""
     ledger = session.ledger()
-    keys = attempts_at(ledger, session.flow_name, input_path)
-    for latest in keys:
-        key = latest if attempt is None else _other_attempt(ledger, latest, attempt)
-        if len(keys) > 1:
-            session.note(f"{key.run}/{key.step}/{key.task} (attempt {key.attempt})")
-        for line in _lines(ledger, key, ("stdout", "stderr") if only == "both" else (only,)):
-            stamp = f"{line.time:%Y-%m-%dT%H:%M:%S.%fZ} ".encode() if timestamps else b""
-            sys.stdout.buffer.write(stamp + line.text + b"\n")
+    keys = _attempts(ledger, session, input_path, attempt, foreach_index)
+    printed = dict.fromkeys(keys, 0)
+    headed: AttemptKey | None = None
+    while True:
+        # Asked before the log is read, so that the last lines are not missed.
+        ended = [key for key in keys if not follow or ledger.done(key) is not None]
+        for key in keys:
+            lines = _lines(ledger, key, _streams(only))
+            fresh, printed[key] = lines[printed[key] :], len(lines)
+            if len(keys) > 1 and headed != key and (fresh or not follow):
+                session.note(f"{key.run}/{key.step}/{key.task} (attempt {key.attempt})")
+                headed = key
+            for line in fresh:
+                stamp = f"{line.time:%Y-%m-%dT%H:%M:%S.%fZ} ".encode() if timestamps else b""
+                sys.stdout.buffer.write(stamp + line.text + b"\n")
+        sys.stdout.buffer.flush()
+        if len(ended) == len(keys) or _run_has_ended(ledger, keys):
+            return
+        time.sleep(_POLL_SECONDS)
 
 
-def _lines(ledger: Ledger, key: AttemptKey, streams: tuple[str, ...]) -> list[LogLine]:
+@logs.command("scrub", help="Overwrite the log of RUN/STEP or RUN/STEP/TASK in the store; for good.")
+@click.argument("input_path")
+@_which_streams
+@click.option("--latest/--all", "latest", default=True, help="The latest attempt, or all of them.")
+@click.option("--include-not-done", is_flag=True, help="Tasks that have not ended as well.")
+@click.pass_obj
+def scrub(
+    session: Session, input_path: str, only: str, attempt: int | None, latest: bool, include_not_done: bool
+) -> int:
+    """Overwrite logs; 1 if any could not be."""
+    ledger = session.ledger()
+    keys = _attempts(ledger, session, input_path, attempt, None)
+    if attempt is None and not latest:
+        keys = [other for key in keys for other in _all_attempts(ledger, key)]
+    failed = 0
+    for key in keys:
+        name = f"{key.run}/{key.step}/{key.task} (attempt {key.attempt})"
+        if not include_not_done and ledger.done(key) is None:
+            click.echo(f"{name}: has not ended; give --include-not-done to scrub it", err=True)
+            continue
+        try:
+            chunks = scrub_attempt(ledger, key, _streams(only), session.user)
+        except StoreException as error:
+            failed += 1
+            click.echo(f"{name}: could not be scrubbed: {error}", err=True)
+        else:
+            click.echo(f"{name}: scrubbed, {chunks} object(s)")
+    session.note("Airflow keeps its own copy of the logs of its tasks, which this does not touch.")
+    return 1 if failed else 0
+
+
+def _attempts(
+    ledger: Ledger, session: Session, path: str, attempt: int | None, foreach_index: int | None
+) -> list[AttemptKey]:
+    keys = attempts_at(ledger, session.flow_name, path)
+    if foreach_index is not None:
+        chosen = [key for key in keys if parse_task_id(key.task)[0][-1:] == (foreach_index,)]
+        if not chosen:
+            raise CommandException(
+                f"{session.flow_name}/{path} has no split {foreach_index}; its tasks are "
+                f"{', '.join(key.task for key in keys[:20])}.",
+                fix="Give --foreach the 0-based index of a split.",
+                where={"flow": session.flow_name, "path": path},
+            )
+        keys = chosen
+    return keys if attempt is None else [_other_attempt(ledger, key, attempt) for key in keys]
+
+
+def _streams(only: str) -> Sequence[Stream]:
+    return STREAMS if only == "both" else [stream for stream in STREAMS if stream == only]
+
+
+def _lines(ledger: Ledger, key: AttemptKey, streams: Sequence[Stream]) -> list[LogLine]:
     lines = [line for stream in streams for line in decode_lines(ledger.read_log(key, stream))]
     return sorted(lines, key=lambda line: line.time)
 
 
+def _run_has_ended(ledger: Ledger, keys: Sequence[AttemptKey]) -> bool:
+    return all(ledger.run_end(flow, run) is not None for flow, run in {(key.flow, key.run) for key in keys})
+
+
+def _all_attempts(ledger: Ledger, key: AttemptKey) -> list[AttemptKey]:
+    numbers = ledger.attempts(key.flow, key.run, key.step, key.task)
+    return [AttemptKey(key.flow, key.run, key.step, key.task, number) for number in numbers]
+
+
 def _other_attempt(ledger: Ledger, latest: AttemptKey, attempt: int) -> AttemptKey:
-    attempts = ledger.attempts(latest.flow, latest.run, latest.step, latest.task)
-    if attempt not in attempts:
+    attempts = _all_attempts(ledger, latest)
+    if attempt not in [key.attempt for key in attempts]:
         raise CommandException(
-            f"{latest.pathspec} has no attempt {attempt}; it has {', '.join(map(str, attempts))}.",
+            f"{latest.pathspec} has no attempt {attempt}; it has {', '.join(str(k.attempt) for k in attempts)}.",
             fix="Name one of those.",
             where={"task": latest.pathspec},
         )

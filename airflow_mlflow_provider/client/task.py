@@ -13,6 +13,7 @@ from airflow_mlflow_provider.client.facts import task_facts
 from airflow_mlflow_provider.client.private import private_artifact, private_names
 from airflow_mlflow_provider.exception import MetaflowExceptionWrapper
 from airflow_mlflow_provider.plan.identity import task_id
+from airflow_mlflow_provider.runtime.log_scrubbing import scrubbing_of
 from airflow_mlflow_provider.runtime.logs import Stream, decode_lines
 from airflow_mlflow_provider.store.records import (
     ArtifactEntry,
@@ -144,6 +145,9 @@ class Task(MetaflowObject[DataArtifact]):
         key, begun = self._key, self._begun
         created = moment(begun.started_at) if begun else moment(0)
         facts = task_facts(self.parent.parent, key, begun, self._record)
+        scrubbed = scrubbing_of(self._ledger, key)
+        if scrubbed is not None:
+            facts["log-scrubbed"] = f"{scrubbed.time} {scrubbed.user}"
         return [Metadata(name, value, created, name, self) for name, value in facts.items()]
 
     @property

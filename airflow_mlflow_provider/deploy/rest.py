@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,17 @@ class AirflowRest:
         self.url = url.rstrip("/")
         self._user, self._password = user, password
         self._client = httpx.Client(base_url=self.url, timeout=_TIMEOUT_SECONDS, follow_redirects=True)
+        # Programs hold on to deployments, and close nothing.
+        weakref.finalize(self, self._client.close)
         if token:
             self._client.headers["Authorization"] = f"Bearer {token}"
 
     @classmethod
-    def configured(cls) -> AirflowRest:
+    def configured(cls, token: str | None = None) -> AirflowRest:
         """The Airflow that the configuration names.
+
+        Args:
+            token: Bearer token instead of the configured credentials.
 
         Raises:
             AirflowApiError: It names none.
@@ -50,7 +56,7 @@ class AirflowRest:
                 "The address of Airflow's API server is not known.",
                 fix=f"Set {_OPTIONS} in [mlflow_provider] (AIRFLOW__MLFLOW_PROVIDER__API_URL …).",
             )
-        return cls(url, get("api_token"), get("api_user"), get("api_password"))
+        return cls(url, token or get("api_token"), get("api_user"), get("api_password"))
 
     def dag(self, dag_id: str) -> dict[str, Any] | None:
         """A DAG, ``None`` if Airflow does not know it."""
@@ -93,6 +99,17 @@ class AirflowRest:
     def set_run_state(self, dag_id: str, dag_run_id: str, state: str) -> None:
         """Mark a DAG run ``success`` or ``failed``; its running tasks are stopped."""
         self._call("PATCH", f"/dags/{_quote(dag_id)}/dagRuns/{_quote(dag_run_id)}", json={"state": state})
+
+    def asset_id(self, name: str) -> int | None:
+        """The id of an asset, ``None`` if no DAG has one of this name."""
+        for asset in self._pages("/assets", "assets", name_pattern=name):
+            if asset["name"] == name:
+                return int(asset["id"])
+        return None
+
+    def update_asset(self, asset_id: int, extra: Mapping[str, Any]) -> None:
+        """Tell that an asset has been updated, which starts the DAGs that wait for it."""
+        self._call("POST", "/assets/events", json={"asset_id": asset_id, "extra": dict(extra)})
 
     def run_page(self, dag_id: str, dag_run_id: str) -> str:
         """Address of a DAG run in the Airflow UI."""
