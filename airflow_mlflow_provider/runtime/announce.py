@@ -99,7 +99,9 @@ def _namespace(manifest: FlowManifest, user: str) -> str:
 def _trigger(run: RunRecord, store: str) -> Any:
     events = run.trigger.get("events")
     if not events:
-        raise AttributeError("current.trigger is there only in runs that @trigger or @trigger_on_finish started.")
+        raise AttributeError(
+            "current.trigger is there only in runs that @trigger or @trigger_on_finish started."
+        )
     return importlib.import_module("airflow_mlflow_provider.events").Trigger(events, store)
 
 
