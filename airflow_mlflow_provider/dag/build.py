@@ -18,6 +18,7 @@ from airflow_mlflow_provider.dag.parameters import airflow_params
 from airflow_mlflow_provider.dag.schedule import schedule, start_date
 from airflow_mlflow_provider.dag.sealing import seal_failed_run
 from airflow_mlflow_provider.dag.sensors import sensors
+from airflow_mlflow_provider.operators.asset_events import finish_assets
 from airflow_mlflow_provider.operators.planning import PlanningOperator
 from airflow_mlflow_provider.operators.step import FlowStepOperator
 from airflow_mlflow_provider.plan.deployment import Deployment
@@ -128,8 +129,15 @@ class _Builder:
         return self._lists[split]
 
     def _arguments(self, name: str) -> dict[str, Any]:
-        unit = self._plan.units[name]
-        return {"deployment": self._deployment, "unit": unit.name, **step_arguments(self._deployment, unit)}
+        unit, manifest = self._plan.units[name], self._deployment.manifest
+        arguments = {
+            "deployment": self._deployment,
+            "unit": unit.name,
+            **step_arguments(self._deployment, unit),
+        }
+        if manifest.graph.end in unit.steps:
+            arguments["outlets"] = finish_assets(manifest)
+        return arguments
 
     def _add(self, task: Task) -> None:
         self._tasks[task.task_id] = task

@@ -16,11 +16,11 @@ from airflow_mlflow_provider.flow.decorators.events import (
     DeploymentNames,
     TriggerDecorator,
     TriggerOnFinishDecorator,
-    finish_asset,
 )
 from airflow_mlflow_provider.flow.decorators.exit_hooks import ExitHookDecorator
 from airflow_mlflow_provider.flow.decorators.projects import ProjectBranch, ProjectDecorator
 from airflow_mlflow_provider.flow.decorators.schedules import ScheduleDecorator
+from airflow_mlflow_provider.flow.finish_asset import finish_asset
 from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import dag_id

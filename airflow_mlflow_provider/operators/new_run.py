@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
+from airflow_mlflow_provider.operators.asset_events import event_parameters, starting_events
 from airflow_mlflow_provider.plan.deployment import Deployment
-from airflow_mlflow_provider.plan.manifest import FlowManifest, ParameterSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.plan.run_tags import system_tags
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import RunRecord
@@ -27,7 +29,8 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
     """The record of the run that this DAG run is; its manifest is put into the store.
 
     Raises:
-        CommandException: The DAG run was started with an unknown parameter, or lacks one.
+        CommandException: The DAG run was started with an unknown parameter, lacks one, or the event that started it
+            holds a value that a parameter does not take.
     """
     dag_run = context["dag_run"]
     check_conf(deployment.manifest, dag_run.conf or {})
@@ -38,7 +41,7 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
         run=run,
         created_at=time.time(),
         user="airflow",
-        parameters=parameters(manifest, context["params"]),
+        parameters=parameters(manifest, {**context["params"], **event_parameters(manifest, context)}),
         manifest=ledger.put_blob(deployment.encoded),
         code=manifest.code.digest,
         tags=manifest.tags,
@@ -50,6 +53,7 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
             "logical_date": dag_run.logical_date.isoformat() if dag_run.logical_date else None,
             "triggered_by": getattr(dag_run, "triggering_user_name", None),
         },
+        trigger={"events": events} if (events := starting_events(manifest, context)) else {},
         host=socket.gethostname(),
         python=platform.python_version(),
         provider=manifest.provider,

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import (
 )
 
 from airflow_mlflow_provider.exception import CommandException, MetaflowException
+from airflow_mlflow_provider.operators.asset_events import finish_extra
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.planning import map_width
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
@@ -191,12 +192,18 @@ class FlowStepOperator(BaseOperator):
         context["ti"].xcom_push(POINTER_KEY, found.to_json())
         if work.ends_run:
             work.end_run("succeeded")
+            self._tell_success(context, work)
         if skipped := self._ruled_out(result):
             map_index = work.airflow["map_index"]
             raise DownstreamTasksSkipped(tasks=[(name, map_index) for name in skipped])  # type: ignore[no-untyped-call]
         if work.unit.opens and not work.unit.frames:
             return elements(found.splits, map_width(self.deployment))
         return None
+
+    def _tell_success(self, context: Context, work: UnitTry) -> None:
+        extra = finish_extra(work.pinned.manifest, work.run, work.task)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = extra
 
     def _fail(self, work: UnitTry, result: UnitResult) -> None:
         failures = [_failure(task) for task in result.failed]

@@ -276,16 +276,6 @@ class TriggerOnFinishDecorator(_TriggerDecorator):
         return parts[-1], parts[0], ".".join(parts[1:-1])
 
 
-def finish_asset(flow: str, end_step: str = "end") -> str:
-    """The name of the asset that a successful run of a deployed flow updates.
-
-    Args:
-        flow: ``Flow``, or ``project.branch.Flow``.
-        end_step: Name of its end step.
-    """
-    return f"metaflow.{flow}.{end_step}"
-
-
 @overload
 def trigger(flow: FlowClass, /) -> FlowClass: ...
 @overload

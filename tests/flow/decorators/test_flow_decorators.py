@@ -31,7 +31,6 @@ from airflow_mlflow_provider.flow.decorators.events import (
     TriggerDecorator,
     TriggerEvent,
     TriggerOnFinishDecorator,
-    finish_asset,
 )
 from airflow_mlflow_provider.flow.decorators.exit_hooks import (
     ExitHookDecorator,
@@ -41,6 +40,7 @@ from airflow_mlflow_provider.flow.decorators.exit_hooks import (
 )
 from airflow_mlflow_provider.flow.decorators.projects import ProjectBranch, ProjectDecorator
 from airflow_mlflow_provider.flow.decorators.schedules import ResolvedSchedule, ScheduleDecorator
+from airflow_mlflow_provider.flow.finish_asset import finish_asset
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.flow.parameters import ParameterContext
 from airflow_mlflow_provider.flow.spec import FlowSpec
