@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from airflow_mlflow_provider.plan.manifest import FlowManifest, ParameterSpec
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
 
 
 def airflow_params(manifest: FlowManifest) -> dict[str, Param]:

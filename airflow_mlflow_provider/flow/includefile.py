@@ -11,7 +11,8 @@ import msgspec
 
 from airflow_mlflow_provider.exception import MetaflowException
 from airflow_mlflow_provider.flow.dotted_name import resolve_dotted_name
-from airflow_mlflow_provider.flow.parameters import Parameter, ParameterContext, ParameterField
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
+from airflow_mlflow_provider.flow.parameters import Parameter, ParameterContext
 
 __all__ = ["DESCRIPTOR_TYPE", "MAX_INLINE_TEXT", "IncludeFile", "IncludedFile", "is_descriptor"]
 
@@ -120,7 +121,7 @@ class IncludeFile(Parameter):
         """Encoding of text."""
         return self.extra["encoding"] or "utf-8"
 
-    def spec(self, context: ParameterContext) -> ParameterField:
+    def spec(self, context: ParameterContext) -> ParameterSpec:
         """The parameter as data; its default is the path of the file, until :meth:`store` has replaced it.
 
         Raises:

@@ -6,8 +6,6 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-import msgspec
-
 from airflow_mlflow_provider.exception import (
     CommandException,
     MetaflowException,
@@ -17,6 +15,7 @@ from airflow_mlflow_provider.exception import (
 from airflow_mlflow_provider.flow.config_expression import evaluate, has_expression
 from airflow_mlflow_provider.flow.config_value import ConfigValue
 from airflow_mlflow_provider.flow.location import SourceLocation, caller_location
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
 from airflow_mlflow_provider.flow.parameter_types import (
     JSONType,
     JSONTypeClass,
@@ -35,7 +34,7 @@ __all__ = [
     "JSONTypeClass",
     "Parameter",
     "ParameterContext",
-    "ParameterField",
+    "ParameterSpec",
     "environment_variable",
     "flow_parameters",
     "is_reserved",
@@ -82,30 +81,6 @@ class ParameterContext(NamedTuple):
     logger: logging.Logger
     ds_type: str
     configs: Mapping[str, Any]
-
-
-class ParameterField(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A parameter as data.
-
-    Attributes:
-        name: Name on the command line and in ``dag_run.conf``.
-        attribute: Attribute of the flow that holds it.
-        schema: JSON schema of a value, ``null`` included where ``None`` is accepted.
-        default: Default as JSON; ``None`` when there is none.
-        required: Whether a run must give a value.
-        help: For people.
-        separator: What a string is split at to make a list, or ``None``.
-        kind: ``value``, or ``file`` for an ``IncludeFile``.
-    """
-
-    name: str
-    attribute: str
-    schema: dict[str, Any]
-    default: Any = None
-    required: bool = False
-    help: str = ""
-    separator: str | None = None
-    kind: Literal["value", "file"] = "value"
 
 
 class Parameter:
@@ -208,7 +183,7 @@ class Parameter:
             setattr(resolved, field, evaluate(getattr(self, field), configs))
         return resolved
 
-    def spec(self, context: ParameterContext) -> ParameterField:
+    def spec(self, context: ParameterContext) -> ParameterSpec:
         """The parameter as data, with the default that it has here and now.
 
         Raises:
@@ -216,7 +191,7 @@ class Parameter:
             ParameterFieldTypeMismatch: The default has the wrong type.
         """
         default = self.resolve_default(context)
-        return ParameterField(
+        return ParameterSpec(
             name=self.name,
             attribute=self.attribute or self.name,
             schema=self.value_type.schema(nullable=default is None and not self.is_required),

@@ -24,9 +24,10 @@ from airflow_mlflow_provider.deploy.runs import (
 )
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.flow.includefile import DESCRIPTOR_TYPE
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
 from airflow_mlflow_provider.flow.user import user_name
 from airflow_mlflow_provider.plan.identity import airflow_run_id
-from airflow_mlflow_provider.plan.manifest import FlowManifest, ParameterSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.programs.keywords import keyword_of, unknown_keyword
 from airflow_mlflow_provider.runtime.included_files import keep_bytes
 from airflow_mlflow_provider.store.ledger import Ledger

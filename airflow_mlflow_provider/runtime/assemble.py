@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.flow.parameters import ParameterContext, flow_parameters
 from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import dag_id
-from airflow_mlflow_provider.plan.manifest import Code, FlowManifest, ParameterSpec
+from airflow_mlflow_provider.plan.manifest import Code, FlowManifest
 
 _STORE_TYPES = {"s3": "s3", "gs": "gs", "az": "azure"}
 
@@ -53,7 +51,7 @@ def assemble_manifest(
         graph=graph,
         store=store,
         code=code,
-        parameters=tuple(msgspec.convert(field, ParameterSpec, from_attributes=True) for field in fields),
+        parameters=tuple(fields),
         configs=dict(configs),
         decospecs=tuple(decospecs),
         flow_decorators=tuple(decorator.spec() for decorator in flow_decorators(flow_class)),

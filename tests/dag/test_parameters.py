@@ -8,7 +8,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_mlflow_provider.dag.parameters import airflow_params, nullable
-from airflow_mlflow_provider.plan.manifest import EventTrigger, ParameterSpec, Schedule
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
+from airflow_mlflow_provider.plan.manifest import EventTrigger, Schedule
 from tests.dag.manifests import manifest_of
 
 ALPHA = ParameterSpec("alpha", "alpha", {"type": "number", "maximum": 1}, default=0.5, help="Learning rate.")

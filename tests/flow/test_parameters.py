@@ -20,7 +20,7 @@ from airflow_mlflow_provider.flow.parameters import (
     JSONTypeClass,
     Parameter,
     ParameterContext,
-    ParameterField,
+    ParameterSpec,
     environment_variable,
     flow_parameters,
     is_reserved,
@@ -34,7 +34,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-def field(parameter: Parameter) -> ParameterField:
+def field(parameter: Parameter) -> ParameterSpec:
     return parameter.spec(CONTEXT)
 
 

@@ -12,9 +12,10 @@ import pytest
 from airflow.sdk import Context
 
 from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
 from airflow_mlflow_provider.operators.new_run import check_conf, new_run, parameters, with_code
 from airflow_mlflow_provider.plan.deployment import Deployment
-from airflow_mlflow_provider.plan.manifest import FlowManifest, ParameterSpec, Project, decode
+from airflow_mlflow_provider.plan.manifest import FlowManifest, Project, decode
 from airflow_mlflow_provider.plan.run_tags import system_tags
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
