@@ -4,7 +4,7 @@ The configurations run next to each other, and so do the folds of each: with 4 o
 time if there is room. On Airflow they are mapped task instances, labelled with what they try.
 
 python digits_search_flow.py run
-python digits_search_flow.py run --costs 1,10,100 --folds 5
+python digits_search_flow.py run --gammas 0.0005 --folds 5
 """
 
 # Imported here, before the tasks are made, scikit-learn is loaded once for all tasks of a local run.

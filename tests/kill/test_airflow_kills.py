@@ -29,6 +29,8 @@ from tests.services.s3 import S3Server
 from tests.services.waiting import wait_until
 
 ROUNDS = 10
+RUNS = 4
+POLL_SECONDS = 0.2
 ENDED_SECONDS = 240.0
 ORPHAN_SECONDS = 20.0
 BODY_SECONDS = 1.5
@@ -71,6 +73,31 @@ class Deployed:
         keys = [key for key in self.begun(run) if ledger.done(key) is None]
         return [begin for key in keys if (begin := ledger.begun(key)) is not None]
 
+    def ended(self, dag_run_id: str) -> bool:
+        """Whether Airflow is through with a run."""
+        return self.airflow.api.run(self.dag_id, dag_run_id)["state"] in ("success", "failed")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A run of which something was killed.
+
+    Attributes:
+        dag_run_id: Airflow's id of the run.
+        run: The store's.
+        victim: The attempt that was hit.
+        pid: Of its task process, 0 if it ran elsewhere.
+    """
+
+    dag_run_id: str
+    run: str
+    victim: AttemptKey
+    pid: int = 0
+
+
+# Kills something of a run, if it finds it: the attempt, and the process id or 0.
+Kill = Callable[[str], "tuple[AttemptKey, int] | None"]
+
 
 def _deploy(airflow: LiveAirflow, store: str, name: str, compute: str) -> Deployed:
     deploy_on_airflow(FlowUnderTest(FLOW, FILE, lambda tasks: None), store, airflow, name, compute)
@@ -91,38 +118,33 @@ def test_a_killed_process_of_a_worker_step_costs_an_attempt_and_nothing_else(
     chance = random.Random(seed)
     victim = VICTIMS[seed % len(VICTIMS)]
 
-    def kill(begin: BeginRecord) -> bool:
-        return _kill_process(begin.pid, victim)
-
-    dag_run_id, run = in_worker.trigger()
-    killed = _kill_once(in_worker, run, chance, kill)
-    _check_end(in_worker, dag_run_id, run, killed)
-    wait_until(lambda: not psutil.pid_exists(killed.pid), ORPHAN_SECONDS, f"process {killed.pid} to end")
-
-
-def _kill_once(
-    flow: Deployed, run: str, chance: random.Random, kill: Callable[[BeginRecord], bool]
-) -> BeginRecord:
-    """Wait for a random number of attempts and a random time, then kill one of those that run; its beginning."""
-    count, later = chance.randint(1, TASKS_BEFORE_JOIN), chance.uniform(0.0, BODY_SECONDS)
-    records = Records(flow.store)
-
-    def reached() -> bool:
-        records.check()
-        return len(flow.begun(run)) >= count
-
-    wait_until(reached, ENDED_SECONDS, lambda: f"{count} attempts to begin: {flow.begun(run)}")
-    time.sleep(later)
-
-    def hit() -> BeginRecord | None:
-        records.check()
-        running = flow.running(run)
+    def kill(run: str) -> tuple[AttemptKey, int] | None:
+        running = in_worker.running(run)
         begin = chance.choice(running) if running else None
-        return begin if begin is not None and kill(begin) else None
+        return (begin.key, begin.pid) if begin and _kill_process(begin.pid, victim) else None
 
-    found = wait_until(hit, ENDED_SECONDS, "a running attempt to be killed")
-    assert found is not None
-    return found
+    hit = _kill_once(in_worker, chance, kill)
+    _check_end(in_worker, hit)
+    wait_until(lambda: not psutil.pid_exists(hit.pid), ORPHAN_SECONDS, f"process {hit.pid} to end")
+
+
+def _kill_once(flow: Deployed, chance: random.Random, kill: Kill) -> Hit:
+    """Start runs until something of one was killed, at a random time after a random number of its attempts had begun."""
+    for _ in range(RUNS):
+        dag_run_id, run = flow.trigger()
+        count, later = chance.randint(1, TASKS_BEFORE_JOIN), chance.uniform(0.0, BODY_SECONDS)
+        wait_until(
+            lambda run=run, count=count: len(flow.begun(run)) >= count,  # type: ignore[misc]
+            ENDED_SECONDS,
+            lambda run=run, count=count: f"{count} attempts to begin: {flow.begun(run)}",  # type: ignore[misc]
+            interval=POLL_SECONDS,
+        )
+        time.sleep(later)
+        while not flow.ended(dag_run_id):
+            if found := kill(run):
+                return Hit(dag_run_id, run, *found)
+            Records(flow.store).check()
+    raise AssertionError(f"nothing was there to be killed in {RUNS} runs")
 
 
 def _kill_process(pid: int, victim: str) -> bool:
@@ -135,16 +157,15 @@ def _kill_process(pid: int, victim: str) -> bool:
     return False
 
 
-def _check_end(flow: Deployed, dag_run_id: str, run: str, killed: BeginRecord) -> None:
-    flow.airflow.api.wait_for_run(flow.dag_id, dag_run_id, timeout=ENDED_SECONDS)
-    check_result(flow.store, FLOW, run)
+def _check_end(flow: Deployed, hit: Hit) -> None:
+    flow.airflow.api.wait_for_run(flow.dag_id, hit.dag_run_id, timeout=ENDED_SECONDS)
+    check_result(flow.store, FLOW, hit.run)
     Records(flow.store).check()
     ledger = Ledger(flow.store)
-    key = killed.key
-    attempts = ledger.attempts(FLOW, run, key.step, key.task)
-    record = ledger.done(key)
+    record = ledger.done(hit.victim)
+    attempts = ledger.attempts(FLOW, hit.run, hit.victim.step, hit.victim.task)
     # Killed before the commit: another attempt was made. Killed after it: the record counts, and no other was needed.
-    assert (record is not None and record.finished) or len(attempts) > key.attempt + 1
+    assert (record is not None and record.finished) or max(attempts) > hit.victim.attempt
 
 
 @pytest.fixture(scope="module")
@@ -171,23 +192,19 @@ def test_a_killed_pod_costs_an_attempt_and_nothing_else(
     )
     order = orders[seed % len(orders)]
 
-    def kill(begin: BeginRecord) -> bool:
-        pods = [
-            pod
-            for pod in _running_pods(pod_cluster, run)
-            if _task_of(pod) == (begin.key.step, begin.key.task)
-        ]
-        for pod in pods:
-            # It may have ended since; then another one is hit.
-            with suppress(ValueError):
+    def kill(run: str) -> tuple[AttemptKey, int] | None:
+        pods = _running_pods(pod_cluster, run)
+        pod = chance.choice(pods) if pods else None
+        # It may have ended since; then another one is hit.
+        with suppress(ValueError):
+            if pod is not None:
                 order(pod["metadata"]["name"])
-                return True
-        return False
+                return _attempt_of(pod), 0
+        return None
 
-    dag_run_id, run = in_pods.trigger()
-    killed = _kill_once(in_pods, run, chance, kill)
-    _check_end(in_pods, dag_run_id, run, killed)
-    wait_until(lambda: not _running_pods(pod_cluster, run), ORPHAN_SECONDS, "all pods of the run to end")
+    hit = _kill_once(in_pods, chance, kill)
+    _check_end(in_pods, hit)
+    wait_until(lambda: not _running_pods(pod_cluster, hit.run), ORPHAN_SECONDS, "all pods of the run to end")
 
 
 def _running_pods(cluster: SharedCluster, run: str) -> list[dict[str, Any]]:
@@ -196,6 +213,9 @@ def _running_pods(cluster: SharedCluster, run: str) -> list[dict[str, Any]]:
     return [pod for pod in running if pod["metadata"]["annotations"].get(f"{PREFIX}/run") == run]
 
 
-def _task_of(pod: dict[str, Any]) -> tuple[str, str]:
+def _attempt_of(pod: dict[str, Any]) -> AttemptKey:
     annotations = pod["metadata"]["annotations"]
-    return annotations[f"{PREFIX}/steps"], annotations[f"{PREFIX}/task"]
+    run, step, task, attempt = (
+        annotations[f"{PREFIX}/{name}"] for name in ("run", "steps", "task", "attempt")
+    )
+    return AttemptKey(FLOW, run, step, task, int(attempt))
