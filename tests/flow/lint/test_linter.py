@@ -14,6 +14,7 @@ from airflow_mlflow_provider.flow.reading import read_flow
 from airflow_mlflow_provider.flow.source import config_resolver
 from tests.flow.lint.flow_text import HEADER, expected, found, load, missing_words, steps_text
 from tests.flow.lint.test_artifact_rules import FAULTY as FAULTY_ARTIFACTS
+from tests.flow.lint.test_split_rules import FAULTY as FAULTY_SPLITS
 from tests.flow.lint.test_structure_rules import FAULTY as FAULTY_STRUCTURE
 
 FIRST = HEADER.count("\n") + 1
@@ -32,7 +33,7 @@ TESTED_ELSEWHERE = {"F504", "G212"}
 
 
 def test_every_rule_has_a_flow_that_breaks_it() -> None:
-    text = "".join([*FAULTY_STRUCTURE.values(), *FAULTY_ARTIFACTS.values()])
+    text = "".join([*FAULTY_STRUCTURE.values(), *FAULTY_SPLITS.values(), *FAULTY_ARTIFACTS.values()])
     announced = set(re.findall(r"#!\s*(?:[EW]:)?([A-Z]\d{3})", text))
     assert {rule.id for rule in RULES} == announced | TESTED_ELSEWHERE
 
@@ -63,7 +64,7 @@ def test_findings_are_sorted_and_told_with_place_rule_and_fix(tmp_path: Path) ->
 
 
 def test_every_finding_ends_with_a_fix(tmp_path: Path) -> None:
-    for text in (*FAULTY_STRUCTURE.values(), *FAULTY_ARTIFACTS.values()):
+    for text in (*FAULTY_STRUCTURE.values(), *FAULTY_SPLITS.values(), *FAULTY_ARTIFACTS.values()):
         for issue in lint(load(tmp_path, text)):
             assert issue.message.endswith((".", "?")), issue
             assert re.fullmatch(r"[A-Z].*\.", issue.fix), issue
