@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import click
@@ -46,10 +46,25 @@ def run_command_line(flow_class: type[FlowSpec], arguments: Sequence[str]) -> in
     """
     from airflow_mlflow_provider.cli.commands import flow_command
 
-    debug = "--debug" in arguments
+    return run_click(lambda: flow_command(flow_class), arguments, _program(), debug="--debug" in arguments)
+
+
+def run_click(
+    make: Callable[[], click.Command], arguments: Sequence[str], program: str, *, debug: bool = False
+) -> int:
+    """Run a click command; errors of the user's are printed.
+
+    Args:
+        make: Makes the command.
+        arguments: Its arguments.
+        program: What help calls it.
+        debug: Whether errors of ours are raised, for their traceback.
+
+    Returns:
+        The exit code.
+    """
     try:
-        command = flow_command(flow_class)
-        result = command.main(list(arguments), prog_name=_program(), standalone_mode=False)
+        result = make().main(list(arguments), prog_name=program, standalone_mode=False)
     except click.exceptions.Exit as request:
         return request.exit_code
     except click.Abort:
