@@ -21,6 +21,7 @@ IntegerKey = Literal[
     "pod_startup_timeout_s",
     "s3_retries",
     "s3_workers",
+    "xcom_inline_max_bytes",
 ]
 OptionalIntegerKey = Literal["max_active_runs"]
 FloatKey = Literal[
@@ -36,7 +37,13 @@ FloatKey = Literal[
     "timeout_grace_s",
 ]
 BooleanKey = Literal[
-    "card_warnings", "datastore_shared", "debug", "forbid_nested_foreach", "pod_deferrable", "wheel_cache"
+    "card_warnings",
+    "datastore_shared",
+    "debug",
+    "forbid_nested_foreach",
+    "pod_deferrable",
+    "wheel_cache",
+    "xcom_allow_pickle",
 ]
 ListKey = Literal["default_decospecs", "default_package_suffixes"]
 JsonKey = Literal["compute_pools", "kubernetes_annotations", "kubernetes_labels"]
@@ -74,6 +81,7 @@ OptionalStringKey = Literal[
     "temp_dir",
     "token_cache_path",
     "user",
+    "xcom_conn_id",
 ]
 
 _STORE = (
@@ -377,6 +385,31 @@ _AIRFLOW = (
     ),
 )
 
+_XCOM = (
+    Key(
+        "xcom_conn_id",
+        "string",
+        "The Airflow connection, of the type `artifact_store`, of the XCom backend's store; by default `datastore_root`.",
+        example="artifact_store_default",
+    ),
+    Key(
+        "xcom_inline_max_bytes",
+        "integer",
+        "Longest JSON, in bytes, that the XCom backend keeps in Airflow's database rather than in the store.",
+        default=4096,
+        minimum=0,
+    ),
+    Key(
+        "xcom_allow_pickle",
+        "boolean",
+        "Whether XComs and named artifacts without a safe form, such as models, may be pickled, and unpickled in tasks.",
+        default=False,
+    ),
+)
+
 KEYS: Final = MappingProxyType(
-    {key.name: key for key in (*_STORE, *_SESSION, *_RUNTIME, *_CREDENTIALS_AND_S3, *_COMPUTE, *_AIRFLOW)}
+    {
+        key.name: key
+        for key in (*_STORE, *_SESSION, *_RUNTIME, *_CREDENTIALS_AND_S3, *_COMPUTE, *_AIRFLOW, *_XCOM)
+    }
 )

@@ -1,0 +1,1 @@
+"""The hook of the artifact store, and the credentials that Airflow's connections hold for it."""
