@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
 _TIMEOUT_SECONDS = 30.0
+_PAUSES_SECONDS = (1.0, 4.0)
 _PAGE = 100
 _OPTIONS = "api_url with api_token, or with api_user and api_password"
 
@@ -149,13 +151,24 @@ class AirflowRest:
         import httpx
 
         try:
-            return self._client.request(method, path, **arguments)
+            return self._patiently(method, path, **arguments)
         except httpx.HTTPError as error:
             raise AirflowApiError(
                 f"{method} {self.url}{path} failed: {str(error) or type(error).__name__}.",
                 fix="See that Airflow's API server runs, and that api_url is its address.",
                 where={"url": f"{self.url}{path}"},
             ) from error
+
+    def _patiently(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """One request; a reading one is asked again when its answer was lost, so that a busy server ends no long wait."""
+        import httpx
+
+        for pause in _PAUSES_SECONDS if method == "GET" else ():
+            try:
+                return self._client.request(method, path, **arguments)
+            except (httpx.TimeoutException, httpx.ReadError, httpx.RemoteProtocolError):
+                time.sleep(pause)
+        return self._client.request(method, path, **arguments)
 
     def _body(self, response: httpx.Response) -> dict[str, Any]:
         if response.is_success:
