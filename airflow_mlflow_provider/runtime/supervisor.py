@@ -358,6 +358,7 @@ def _record_of_death(assignment: Assignment, cause: str) -> DoneRecord:
         ended_at=now,
         index_path=assignment.index_path,
         iteration=assignment.iteration,
+        parents=assignment.parents or (),
         exception=ExceptionRecord("process", cause),
     )
 

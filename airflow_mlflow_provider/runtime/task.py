@@ -44,6 +44,7 @@ from airflow_mlflow_provider.store.records import (
     BeginRecord,
     DoneRecord,
     ExceptionRecord,
+    Frame,
 )
 
 
@@ -111,6 +112,9 @@ class _TaskRunner:
         self.inputs = AttemptInputs(ledger, context.manifest.graph, assignment)
         self.started_at = time.time()
         self.metadata = gang_metadata(assignment)
+        # What a record says of the way to the task, also if the task fails.
+        self.parents: tuple[DoneRecord, ...] = ()
+        self.frames: tuple[Frame, ...] = ()
 
     def run(self) -> TaskResult:
         self.ledger.begin(
@@ -130,8 +134,8 @@ class _TaskRunner:
         return result_of(record)
 
     def _attempt(self) -> DoneRecord:
-        parents = self.inputs.parents()
-        frames = self.inputs.frames(parents)
+        parents = self.parents = tuple(self.inputs.parents())
+        frames = self.frames = self.inputs.frames(parents)
         task = BoundTask(
             self.key.step,
             self.reader,
@@ -198,6 +202,8 @@ class _TaskRunner:
             ended_at=time.time(),
             index_path=self.assignment.index_path,
             iteration=self.assignment.iteration,
+            frames=self.frames,
+            parents=tuple(parent.key for parent in self.parents),
             exception=exception,
             metadata=self.metadata,
         )

@@ -1,0 +1,78 @@
+"""Every shape of flow does as a DAG, under Airflow's own dependency rules, what the reference model says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_mlflow_provider.dag import build_dag
+from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
+from tests.dag.deployed import Finished, manifest_from
+from tests.flow_runs import FlowFile
+from tests.model.failures import FAILURES, fault
+from tests.model.flow_text import flow_text
+from tests.model.observed import observed_in
+from tests.model.reference import Expected, interpret
+from tests.model.shapes import SHAPES
+from tests.model.spec import Block, Fault
+from tests.services.dag_test import run_dag
+
+QUICK = ("foreach_in_switch_in_foreach", "recursion_in_foreach", "join_that_splits")
+QUICK_FAILURES = (("gang_in_foreach", fault("train", "0001-0000", "kill", "retried")),)
+
+
+def test_every_shape_is_a_dag_that_airflow_imports_and_serialises(tmp_path: Path) -> None:
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    names = {shape: _name(shape) for shape in SHAPES}
+    for shape, name in names.items():
+        manifest = _manifest(SHAPES[shape], None, name, tmp_path / shape)
+        (dags / f"{name}.json").write_bytes(encode(manifest))
+        (dags / f"{name}.py").write_text(
+            f'from airflow_mlflow_provider.dag import load_flow\n\ndag = load_flow("{name}.json")\n', "utf-8"
+        )
+    bag = DagBag(dag_folder=dags)
+    assert bag.import_errors == {}
+    assert set(bag.dags) == set(names.values())
+    for name, dag in bag.dags.items():
+        again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+        assert again.dag_id == name
+        assert again.task_ids == dag.task_ids
+
+
+@pytest.mark.parametrize(
+    "shape", [shape if shape in QUICK else pytest.param(shape, marks=pytest.mark.slow) for shape in SHAPES]
+)
+def test_a_dag_run_does_what_the_model_says(shape: str, tmp_path: Path) -> None:
+    flow = SHAPES[shape]
+    assert _run(flow, None, _name(shape), tmp_path) == interpret(flow)
+
+
+@pytest.mark.parametrize(
+    ("shape", "broken"),
+    [*QUICK_FAILURES, *(pytest.param(*failure, marks=pytest.mark.slow) for failure in FAILURES)],
+)
+def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fault, tmp_path: Path) -> None:
+    flow = SHAPES[shape]
+    found, expected = _run(flow, broken, _name(shape), tmp_path), interpret(flow, broken)
+    assert found.without(expected.open) == expected.without(expected.open)
+
+
+def _run(flow: Block, broken: Fault | None, name: str, folder: Path) -> Expected:
+    manifest = _manifest(flow, broken, name, folder)
+    run = run_dag(build_dag(manifest), expected=None)
+    finished = Finished.of(manifest, run)
+    return observed_in(finished.ledger, name, finished.run, flow)
+
+
+def _manifest(flow: Block, broken: Fault | None, name: str, folder: Path) -> FlowManifest:
+    file = FlowFile(folder, flow_text(flow, broken, name))
+    return manifest_from(file.path, file.store)
+
+
+def _name(shape: str) -> str:
+    return "Model" + "".join(part.capitalize() for part in shape.split("_"))
