@@ -146,6 +146,8 @@ _HOMES = {
         "UserStepDecorator",
         "user_step_decorator",
     ),
+    "tools.multicore": ("parallel_imap_unordered", "parallel_map"),
+    "tools.profiling": ("profile",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 # Public names that are promised and not made yet, with the issue that makes them.
@@ -153,9 +155,6 @@ _NOT_YET = {
     "S3": 4,
     "cards": 6,
     "inspect_spin": 5,
-    "parallel_imap_unordered": 4,
-    "parallel_map": 4,
-    "profile": 4,
 }
 
 __all__ = [
@@ -207,6 +206,9 @@ __all__ = [
     "namespaced_event_name",
     "package_sources",
     "parallel",
+    "parallel_imap_unordered",
+    "parallel_map",
+    "profile",
     "project",
     "pypi",
     "pypi_base",

@@ -1,0 +1,1 @@
+"""Small tools for the code of steps: maps over processes, timing."""
