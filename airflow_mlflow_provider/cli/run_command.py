@@ -19,6 +19,7 @@ from airflow_mlflow_provider.cli.triggering import emulated_trigger, event_param
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.parameters import flow_parameters
+from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.local import LocalOptions, LocalRun, run_flow
@@ -136,7 +137,18 @@ def _start(
     context = FlowContext(session.flow_class, session.local_manifest(values["user_namespace"]))
     ended = run_flow(context, parameters, options, printer, session.package, resume)
     printer.finished(ended)
+    _call_exit_hooks(session, context, ended)
     return _exit_code(ended)
+
+
+def _call_exit_hooks(session: Session, context: FlowContext, ended: LocalRun) -> None:
+    if all(decorator.name != "exit_hook" for decorator in flow_decorators(session.flow_class)):
+        return
+    from airflow_mlflow_provider.runtime.exit_hooks import run_local_hooks
+
+    succeeded, timeout = ended.status == "succeeded", float(get("exit_hook_timeout_s"))
+    for failure in run_local_hooks(session.flow_class, context.manifest, ended.run.run, succeeded, timeout):
+        click.echo(failure, err=True)
 
 
 def _attributes(session: Session, parameters: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from airflow_mlflow_provider.dag.sensors import sensors
 from airflow_mlflow_provider.operators.asset_events import finish_assets
 from airflow_mlflow_provider.operators.planning import PlanningOperator
 from airflow_mlflow_provider.operators.step import FlowStepOperator
-from airflow_mlflow_provider.plan.deployment import Deployment
+from airflow_mlflow_provider.plan.deployment import DEFAULT_EXIT_HOOK_TIMEOUT, Deployment
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.plan.units import Group, planning_task
 
@@ -95,6 +95,23 @@ class _Builder:
             self._tasks[unit.name].set_upstream([self._tasks[name] for name in unit.after])
         start = self._tasks[self._plan.unit_of(self._deployment.manifest.graph.start).name]
         start.set_upstream(sensors(self._deployment.manifest))
+        self._add_exit_hooks()
+
+    def _add_exit_hooks(self) -> None:
+        """One task after the other; each waits for all steps, as the end gives up before slower branches have ended."""
+        manifest = self._deployment.manifest
+        if not manifest.exit_hooks:
+            return
+        from airflow_mlflow_provider.operators.exit_hook import FlowExitHookOperator
+
+        timeout = float(manifest.settings.get("exit_hook_timeout_s", DEFAULT_EXIT_HOOK_TIMEOUT))
+        before: list[Task] = list(self._tasks.values())
+        for number, hook in enumerate(manifest.exit_hooks, 1):
+            task = FlowExitHookOperator(
+                task_id=f"exit-hook-{number}", deployment=self._deployment, hook=hook, timeout=timeout
+            )
+            task.set_upstream(before)
+            before = [*before, task]
 
     def _expand(self, group: Group) -> None:
         split = self._list(group.frames[-1])

@@ -20,16 +20,11 @@ def seal_failed_run(manifest: FlowManifest, context: Context) -> None:
         context: What Airflow's callback is given.
     """
     from airflow_mlflow_provider.operators.credentials import provide_credentials
-    from airflow_mlflow_provider.store.ending import failed_run_end
+    from airflow_mlflow_provider.operators.sealing import seal_failed
     from airflow_mlflow_provider.store.ledger import Ledger
     from airflow_mlflow_provider.store.location import open_store
 
     provide_credentials(manifest)
-    ledger = Ledger(open_store(manifest.store))
-    flow = manifest.flow_name
     run = airflow_run_id(manifest.dag_id, context["run_id"])
-    end = ledger.run_end(flow, run)
-    if end is not None and end.status == "terminated":
-        return
     reason = str(context.get("reason") or "Airflow ended the DAG run")
-    ledger.end_run(flow, run, failed_run_end(ledger, flow, run, reason))
+    seal_failed(Ledger(open_store(manifest.store)), manifest.flow_name, run, reason)

@@ -17,7 +17,6 @@ from airflow_mlflow_provider.flow.decorators.events import (
     TriggerDecorator,
     TriggerOnFinishDecorator,
 )
-from airflow_mlflow_provider.flow.decorators.exit_hooks import ExitHookDecorator
 from airflow_mlflow_provider.flow.decorators.projects import ProjectBranch, ProjectDecorator
 from airflow_mlflow_provider.flow.decorators.schedules import ScheduleDecorator
 from airflow_mlflow_provider.flow.finish_asset import finish_asset
@@ -27,13 +26,13 @@ from airflow_mlflow_provider.plan.identity import dag_id
 from airflow_mlflow_provider.plan.manifest import (
     Compute,
     EventTrigger,
-    ExitHook,
     FlowManifest,
     Limits,
     Project,
     Schedule,
 )
 from airflow_mlflow_provider.runtime.assemble import parameter_context
+from airflow_mlflow_provider.runtime.exit_hooks import exit_hooks
 
 # Configuration that decides what steps do, frozen into the deployment. Credentials are not: each machine has its own.
 FROZEN_KEYS: Final = (
@@ -41,6 +40,7 @@ FROZEN_KEYS: Final = (
     "compute_pools",
     "default_runtime_limit",
     "empty_foreach",
+    "exit_hook_timeout_s",
     "kubernetes_annotations",
     "kubernetes_conn_id",
     "kubernetes_image",
@@ -117,7 +117,7 @@ def deployment_manifest(
         # What cannot be resolved is among the issues already.
         schedule=_schedule(flow_class, previous) if deployable else None,
         triggers=tuple(_triggers(flow_class, names)) if deployable else (),
-        exit_hooks=tuple(_exit_hooks(flow_class)),
+        exit_hooks=exit_hooks(flow_class),
         compute=options.compute or get("default_compute"),
         limits=options.limits,
         tags=options.tags,
@@ -184,12 +184,6 @@ def _schedule(flow_class: type[FlowSpec], previous: FlowManifest | None) -> Sche
     return Schedule(
         resolved.cron, resolved.timezone, old.start_date if old and old.start_date else now.isoformat()
     )
-
-
-def _exit_hooks(flow_class: type[FlowSpec]) -> Iterator[ExitHook]:
-    for decorator in flow_decorators(flow_class):
-        if isinstance(decorator, ExitHookDecorator):
-            yield from (ExitHook(hook.name, hook.on) for hook in decorator.named())
 
 
 def _triggers(flow_class: type[FlowSpec], names: DeploymentNames) -> Iterator[EventTrigger]:

@@ -9,6 +9,7 @@ from airflow_mlflow_provider.plan.units import Plan, plan_units
 
 DEFAULT_RUNTIME_LIMIT = 432_000
 DEFAULT_TIMEOUT_GRACE = 60.0
+DEFAULT_EXIT_HOOK_TIMEOUT = 600.0
 
 
 class Deployment:

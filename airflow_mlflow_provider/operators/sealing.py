@@ -1,0 +1,27 @@
+"""Writing the verdict on a run that has failed."""
+
+from __future__ import annotations
+
+from airflow_mlflow_provider.exception import MetaflowNotFound
+from airflow_mlflow_provider.store.ledger import Ledger
+
+
+def seal_failed(ledger: Ledger, flow: str, run: str, reason: str) -> None:
+    """Seal a run as failed, unless a user has terminated it or it failed before it had a record.
+
+    Args:
+        ledger: The records.
+        flow: Name of the flow.
+        run: Run id.
+        reason: Why the run failed, if no task did.
+    """
+    from airflow_mlflow_provider.store.ending import failed_run_end
+
+    try:
+        ledger.run(flow, run)
+    except MetaflowNotFound:
+        # Refused parameters, say: the run never began, and there is nothing to put a verdict on.
+        return
+    end = ledger.run_end(flow, run)
+    if end is None or end.status != "terminated":
+        ledger.end_run(flow, run, failed_run_end(ledger, flow, run, reason))
