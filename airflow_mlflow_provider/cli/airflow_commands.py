@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from airflow_mlflow_provider.deploy.runs import (
     wait,
     wait_until_parsed,
 )
-from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import airflow_run_id, dag_id
 from airflow_mlflow_provider.plan.manifest import Limits, encode
@@ -372,7 +373,9 @@ def terminate(airflow: AirflowSession, run_id: str, authorize: str | None) -> No
     rest.set_run_state(airflow.dag_id, dag_run_id, "failed")
     run = airflow_run_id(airflow.dag_id, dag_run_id)
     end = RunEnd("terminated", time.time(), f"ended by {airflow.session.user}")
-    airflow.ledger.end_run(airflow.session.flow_name, run, end)
+    # A run whose first task has not started has no record to seal.
+    with suppress(MetaflowNotFound):
+        airflow.ledger.end_run(airflow.session.flow_name, run, end)
     click.echo(f"Terminated {airflow.session.flow_name}/{run}")
 
 

@@ -11,10 +11,8 @@ manifest and the code package are fetched, and the zygote is told what to import
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,36 +23,22 @@ from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.plan.identity import task_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
-from airflow_mlflow_provider.runtime.assignment import Assignment, receive, send
+from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
-from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.fallback import caught_death, stand_in
 from airflow_mlflow_provider.runtime.frontier import Work, gang_place
+from airflow_mlflow_provider.runtime.later import LaterLauncher, later_launcher
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
 from airflow_mlflow_provider.runtime.supervisor import LogPolicy, Supervisor
 from airflow_mlflow_provider.runtime.task_result import result_of
-from airflow_mlflow_provider.runtime.zygote import Zygote
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
 Emit = Callable[[AttemptKey, Stream, bytes], None]
-
-
-class LoadOrder(msgspec.Struct, frozen=True):
-    """What a zygote is to import."""
-
-    manifest: bytes
-    file: str
-
-
-class LoadReport(msgspec.Struct, frozen=True):
-    """How the import went; ``error`` holds the traceback of one that failed."""
-
-    error: str = ""
 
 
 def run_unit(request: UnitRequest | Callable[[], UnitRequest], *, emit: Emit) -> UnitResult:
@@ -69,14 +53,14 @@ def run_unit(request: UnitRequest | Callable[[], UnitRequest], *, emit: Emit) ->
         MetaflowException: The unit could not be started: no code, no manifest, an import error of the flow's file …
         StoreException: The store failed.
     """
-    zygote = _LoadedLater()
+    flow = later_launcher()
     try:
-        return _run(request() if callable(request) else request, emit, zygote)
+        return _run(request() if callable(request) else request, emit, flow)
     finally:
-        zygote.close()
+        flow.close()
 
 
-def _run(request: UnitRequest, emit: Emit, zygote: _LoadedLater) -> UnitResult:
+def _run(request: UnitRequest, emit: Emit, flow: LaterLauncher) -> UnitResult:
     ledger = Ledger(open_store(request.store))
     if request.new_run is not None:
         # What an earlier attempt of the start step pinned stays.
@@ -91,8 +75,8 @@ def _run(request: UnitRequest, emit: Emit, zygote: _LoadedLater) -> UnitResult:
             following for work in works for following in resume.without_user_code(work, request.fallback)
         ]
     if works:
-        zygote.load(manifest, code_file(ledger, manifest))
-        _schedule(request, manifest, ledger, zygote, emit, works, resume.results)
+        flow.load(manifest, code_file(ledger, manifest))
+        _schedule(request, manifest, ledger, flow, emit, works, resume.results)
     return UnitResult(tuple(resume.results))
 
 
@@ -100,7 +84,7 @@ def _schedule(
     request: UnitRequest,
     manifest: FlowManifest,
     ledger: Ledger,
-    zygote: _LoadedLater,
+    flow: LaterLauncher,
     emit: Emit,
     works: list[Work],
     results: list[TaskResult],
@@ -110,7 +94,7 @@ def _schedule(
     grace = float(get("timeout_grace_s"))
     logs = LogPolicy(int(get("max_log_size")) * 1_000_000, float(get("log_flush_s")))
     caught = stand_in(ledger, manifest.graph)
-    supervisor = Supervisor(zygote.launcher, ledger, _Emitter(emit), logs, caught)
+    supervisor = Supervisor(flow.launcher, ledger, _Emitter(emit), logs, caught)
 
     def policy(step: str) -> AttemptPolicy:
         # Airflow retries the whole unit, so each task is tried once here.
@@ -159,60 +143,6 @@ class _Emitter:
 
     def line(self, assignment: Assignment, stream: Stream, text: bytes) -> None:
         self._emit(assignment.key, stream, text)
-
-
-class _LoadedLater:
-    """A zygote that is forked now and told later what to import."""
-
-    def __init__(self) -> None:
-        from airflow_mlflow_provider.runtime.child import task_main
-
-        ours, theirs = socket.socketpair()
-        contexts: list[FlowContext] = []
-
-        def prepare() -> None:
-            ours.close()
-            _load_as_ordered(theirs, contexts)
-
-        self.launcher = Zygote(lambda control: task_main(contexts[0], control), prepare)
-        theirs.close()
-        self._channel = ours
-
-    def load(self, manifest: FlowManifest, file: Path) -> None:
-        """Have the flow's file imported.
-
-        Raises:
-            MetaflowException: The file could not be imported; the traceback is in the message.
-        """
-        send(self._channel, LoadOrder(msgspec.json.encode(manifest), str(file)))
-        report = receive(self._channel, LoadReport)
-        error = "the process died" if report is None else report.error
-        if error:
-            raise MetaflowException(
-                f"The flow's file {manifest.code.script} could not be imported:\n{error}",
-                fix="Correct the file, or install what it imports where the step runs.",
-                where={"flow": manifest.flow_name},
-            )
-
-    def close(self) -> None:
-        self._channel.close()
-        self.launcher.close()
-
-
-def _load_as_ordered(channel: socket.socket, contexts: list[FlowContext]) -> None:
-    from airflow_mlflow_provider.runtime.flow_code import load_flow_class
-
-    order = receive(channel, LoadOrder)
-    if order is None:
-        os._exit(0)
-    manifest = msgspec.json.decode(order.manifest, type=FlowManifest)
-    try:
-        flow_class = load_flow_class(Path(order.file), manifest.code.class_name)
-    except BaseException:  # noqa: BLE001 - the traceback travels to the supervisor
-        send(channel, LoadReport(traceback.format_exc()))
-        os._exit(0)
-    contexts.append(FlowContext(flow_class, manifest))
-    send(channel, LoadReport())
 
 
 class _Resume:
