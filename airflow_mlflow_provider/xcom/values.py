@@ -87,7 +87,7 @@ class ValueStore:
         """
         if entry.codec != codecs.TREE and not self._allow_pickle:
             raise UnreadableArtifactException(
-                f"{name} ({entry.type}) is a pickle, and pickles are not read here: reading one runs code of its writer's.",
+                f"{name} ({entry.type}) is a pickle and xcom_allow_pickle is not set: reading one runs code of its writer's.",
                 fix=f"{_ALLOW} where tasks run, if all who can write to {self.store.url} are trusted.",
                 where={"artifact": name, "type": entry.type},
             )
@@ -114,7 +114,7 @@ class ValueStore:
         except codecs.Unsupported as error:
             if not self._allow_pickle:
                 raise UnpicklableArtifactException(
-                    f"{name} ({artifact_codecs.type_name(value)}) has no form but a pickle, which is not allowed: {error}.",
+                    f"{name} ({artifact_codecs.type_name(value)}) has no form but a pickle, and xcom_allow_pickle is not set: {error}",
                     fix=f"{_ALLOW}, or return arrays, frames and JSON.",
                     where={"artifact": name, "type": artifact_codecs.type_name(value)},
                 ) from error
