@@ -207,6 +207,28 @@ def test_a_killed_pod_costs_an_attempt_and_nothing_else(
     wait_until(lambda: not _running_pods(pod_cluster, hit.run), ORPHAN_SECONDS, "all pods of the run to end")
 
 
+@pytest.mark.kubernetes
+def test_a_pod_that_succeeds_without_a_record_fails_its_step_and_says_so(
+    live_airflow_pods: LiveAirflow, s3_bucket: str
+) -> None:
+    store, name = f"s3://{s3_bucket}/flows", f"Silent{os.getpid()}"
+    file = FILE.with_name("silent_flow.py")
+    deploy_on_airflow(
+        FlowUnderTest("SilentFlow", file, lambda tasks: None), store, live_airflow_pods, name, "worker"
+    )
+    api = live_airflow_pods.api
+    dag_run_id = api.trigger(name)
+    api.wait_for_run(name, dag_run_id, timeout=ENDED_SECONDS, expected="failed")
+    assert api.states(name, dag_run_id) == {"start": "success", "silent": "failed", "end": "upstream_failed"}
+    log = api.task_log(name, dag_run_id, "silent")
+    assert "The pod ended without a record of silent/0" in log
+    ledger = Ledger(open_store(store, cache=None))
+    run = airflow_run_id(name, dag_run_id)
+    end = ledger.run_end("SilentFlow", run)
+    assert end is not None
+    assert end.status == "failed"
+
+
 def _running_pods(cluster: SharedCluster, run: str) -> list[dict[str, Any]]:
     pods = [record["last"] for record in cluster.admin.pods() if not record["deleted"]]
     running = [pod for pod in pods if pod["status"].get("phase") == "Running"]
