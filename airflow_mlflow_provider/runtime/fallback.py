@@ -70,7 +70,7 @@ def caught_death(
 def stand_in(ledger: Ledger, graph: FlowGraph) -> Callable[[Assignment, str], DoneRecord | None]:
     """What a supervisor asks for the record of an attempt whose process died.
 
-    A node of a gang is not stood in for: its gang fails with it.
+    The death of a node of a gang is not stood in for: its gang is tried again, or ends, as a whole.
     """
 
     def record(assignment: Assignment, cause: str) -> DoneRecord | None:

@@ -223,15 +223,50 @@ class RegionScheduler:
         ended, gang.ended = sorted(gang.ended, key=lambda pair: pair[0].path), []
         failures = [pair for pair in ended if pair[1].outcome == "failed"]
         if not failures:
-            for node_work, node_result in ended:
-                self._on_result(node_result)
-                self._ready.append(self._frontier.follow(node_work, node_result))
+            self._gang_finished(ended)
             return
         gang.stopping = False
-        if not self._retry([pair[0] for pair in ended]):
+        if self._retry([pair[0] for pair in ended]):
+            return
+        after = [
+            (node_work, self._caught_in_gang(node_work, node_result)) for node_work, node_result in ended
+        ]
+        if any(node_result.outcome == "failed" for _, node_result in after):
             self._failed = True
             for _, node_result in failures:
                 self._on_result(node_result)
+            return
+        self._gang_finished(after)
+
+    def _gang_finished(self, ended: Iterable[tuple[Work, TaskResult]]) -> None:
+        for work, result in ended:
+            self._on_result(result)
+            self._ready.append(self._frontier.follow(work, result))
+
+    def _caught_in_gang(self, work: Work, result: TaskResult) -> TaskResult:
+        """What ``@catch`` makes of a node of a gang that failed for good: a further attempt, without user code.
+
+        A node is not caught when its process dies, as the gang may be tried again as a whole. On Airflow a further attempt is
+        a further try of the task, and Airflow makes that.
+        """
+        options = self._options
+        if (
+            result.outcome != "failed"
+            or options.airflow
+            or not options.last
+            or not self._supervisor.can_start
+        ):
+            return result
+        cause = result.exception.message if result.exception else ""
+        again = msgspec.structs.replace(result.key, attempt=result.key.attempt + 1)
+        assignment = Assignment(
+            key=again,
+            store=options.store,
+            index_path=work.path,
+            parents=work.parents,
+            retry_count=options.first_retry_count + work.retries,
+        )
+        return self._supervisor.caught(assignment, cause) or result
 
     def _drain(self, grace: float, because: str) -> None:
         """Let what runs end by itself for ``grace`` seconds, then kill it; what does end in time counts."""

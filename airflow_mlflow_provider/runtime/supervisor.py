@@ -131,6 +131,19 @@ class Supervisor:
         """Number of task processes that have not ended."""
         return len(self._running) + len(self._starting)
 
+    def caught(self, assignment: Assignment, cause: str) -> TaskResult | None:
+        """Commit an attempt that runs no user code, after all others failed; ``None`` if the step has no ``@catch``.
+
+        Raises:
+            MetaflowDataMissing: What the step starts from is not stored.
+            StoreException: The store failed.
+        """
+        record = self._stand_in(assignment, cause)
+        if record is None:
+            return None
+        self._ledger.commit(record)
+        return result_of(record)
+
     @property
     def can_start(self) -> bool:
         """Whether the launcher lives, as far as is known."""

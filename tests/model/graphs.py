@@ -24,7 +24,9 @@ class _Builder:
 
     def block(self, depth: int, *, least: int, before_join: bool) -> Block:
         """A block; ``before_join``: what follows is a join, so that nothing may be left open to it."""
-        kinds = self.draw(st.lists(st.sampled_from(_NESTED if depth else _SIMPLE), min_size=least, max_size=2))
+        kinds = self.draw(
+            st.lists(st.sampled_from(_NESTED if depth else _SIMPLE), min_size=least, max_size=2)
+        )
         items: list[Item] = []
         for kind in kinds:
             closes = bool(items) and isinstance(items[-1], SPLITS)
@@ -42,9 +44,7 @@ class _Builder:
             return Loop(name, self.draw(st.sampled_from([(1,), (3,), (2, 1)])))
         if kind == "branch":
             arms = self.draw(st.integers(2, 3))
-            return Branch(
-                name, tuple(self.block(depth - 1, least=1, before_join=True) for _ in range(arms))
-            )
+            return Branch(name, tuple(self.block(depth - 1, least=1, before_join=True) for _ in range(arms)))
         if kind == "foreach":
             widths = self.draw(st.sampled_from([(2,), (1,), (3, 1), (0,), (2, 0)]))
             return Foreach(name, widths, self.block(depth - 1, least=1, before_join=True))

@@ -156,11 +156,11 @@ class _Run:
         """Run one task."""
         key = (step, place.task(iteration))
         fault = self.fault if self.fault and (self.fault.step, self.fault.task) == key else None
-        inherited = None if arrival.joins else arrival.trails[0]
+        inherited: tuple[Any, ...] | None = None if arrival.joins else arrival.trails[0]
         if fault and fault.attempts > fault.retries:
             return self.failure(key, fault, arrival, inherited)
         label = f"{step} {place.index} {place.element} try {fault.attempts if fault else attempt}"
-        trail = (label, *arrival.trails) if arrival.joins else (*inherited, label)
+        trail = (label, *arrival.trails) if inherited is None else (*inherited, label)
         self.tasks[key] = Task("succeeded", arrival.keys, trail)
         return _Arrival((key,), (trail,))
 

@@ -21,7 +21,8 @@ from tests.model.shapes import SHAPES
 from tests.model.spec import Block, Fault
 from tests.services.dag_test import run_dag
 
-QUICK = ("foreach_in_switch_in_foreach", "recursion_in_foreach", "join_that_splits")
+# Run always; the others, and all of the failures but one, with `make test-full`: each costs seconds.
+QUICK = ("recursion_in_foreach", "join_that_splits")
 QUICK_FAILURES = (("gang_in_foreach", fault("train", "0001-0000", "kill", "retried")),)
 
 
@@ -60,6 +61,16 @@ def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fau
     flow = SHAPES[shape]
     found, expected = _run(flow, broken, _name(shape), tmp_path), interpret(flow, broken)
     assert found.without(expected.open) == expected.without(expected.open)
+
+
+@pytest.mark.slow
+def test_catch_stands_in_for_the_nodes_of_a_gang_that_died_or_were_stopped(tmp_path: Path) -> None:
+    broken = fault("train", "0001", "kill", "caught")
+    found = _run(SHAPES["gang"], broken, "ModelGang", tmp_path)
+    assert found.status == "succeeded"
+    assert found.tasks["train", "0001"].outcome == "caught"
+    assert {found.tasks["train", node].outcome for node in ("0000", "0002")} <= {"succeeded", "caught"}
+    assert ("end", "0") in found.tasks
 
 
 def _run(flow: Block, broken: Fault | None, name: str, folder: Path) -> Expected:

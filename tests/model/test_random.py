@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from airflow_mlflow_provider.flow.lint import lint
 from tests.flow.lint.flow_text import load
+from tests.model.checks import check_resume, check_run
 from tests.model.flow_text import flow_text
 from tests.model.graphs import faults, flows, small
-from tests.model.observed import check_run, flow_file
 from tests.model.spec import Block
-from tests.model.test_resume import check_resume
 
 settings.register_profile(
     "model",
@@ -45,7 +44,7 @@ def _resumes_as_the_model_says(flow: Block, data: st.DataObject) -> None:
 @given(flow=flows())
 def test_random_flows_have_no_errors_to_report(flow: Block) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        issues = lint(load(Path(folder), flow_text(flow)))
+        issues = lint(load(Path(folder), flow_text(flow, name="Flow")))
     assert [issue for issue in issues if issue.severity == "E"] == []
 
 
