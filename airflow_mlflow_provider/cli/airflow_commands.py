@@ -11,13 +11,14 @@ import click
 import msgspec
 
 from airflow_mlflow_provider.cli.attribute_file import write_attributes
+from airflow_mlflow_provider.cli.deployment_commands import list_deployments
 from airflow_mlflow_provider.cli.output import plan_lines
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
     with_parameters,
 )
-from airflow_mlflow_provider.cli.session import Session
+from airflow_mlflow_provider.cli.session import Session, checked_tags
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, project_of
 from airflow_mlflow_provider.deploy.create import CreateOptions, Deployed, deploy
@@ -61,6 +62,7 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     )
     for command in (create, status, list_runs, terminate, delete, pause, unpause):
         group.add_command(command)
+    group.add_command(list_deployments(flow_class))
     trigger_options: list[click.Parameter] = [
         click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
         click.Option(["--wait/--no-wait"], default=False, help="Wait until the run has ended."),
@@ -175,7 +177,7 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
         deployment=msgspec.structs.replace(
             airflow.options,
             compute=values["compute"],
-            tags=tuple(values["tags"]),
+            tags=checked_tags(values["tags"]),
             namespace=values["namespace"],
             paused=values["paused"],
             worker_pool=values["worker_pool"],

@@ -14,7 +14,7 @@ from airflow_mlflow_provider.cli.parameter_options import (
     parameters_of_file,
     with_parameters,
 )
-from airflow_mlflow_provider.cli.session import Session
+from airflow_mlflow_provider.cli.session import Session, checked_tags
 from airflow_mlflow_provider.cli.triggering import emulated_trigger, event_parameters
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
@@ -130,7 +130,7 @@ def _start(
         fail_grace=get("fail_grace_s"),
         kill_grace=get("timeout_grace_s"),
         heartbeat=get("heartbeat_s"),
-        tags=tuple(values["tags"]),
+        tags=checked_tags(values["tags"]),
         logs=LogPolicy(int(values["max_log_size"] * 1_000_000), get("log_flush_s")),
         trigger=(lambda: emulated_trigger(session)) if resume is None else None,
     )

@@ -227,6 +227,19 @@ class Session:
             click.echo(text, err=True)
 
 
+def checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """The tags that a command line gives a run.
+
+    Raises:
+        MetaflowTaggingError: One cannot be a tag, or they are too many.
+    """
+    if tags:
+        from airflow_mlflow_provider.client.tagging import check_tags
+
+        check_tags(tags)
+    return tuple(dict.fromkeys(tags))
+
+
 def split_list(value: str | Sequence[str]) -> tuple[str, ...]:
     """A comma-separated option as its parts."""
     parts = value.split(",") if isinstance(value, str) else value

@@ -71,6 +71,22 @@ def change_tags(ledger: Ledger, run: RunRecord, remove: Sequence[str], add: Sequ
     )
 
 
+def check_tags(tags: Sequence[str]) -> None:
+    """See that these can be the user tags of a run.
+
+    Raises:
+        MetaflowTaggingError: One cannot be a tag, or they are too many.
+    """
+    for tag in tags:
+        check_tag(tag)
+    if len(set(tags)) > MOST_TAGS:
+        raise MetaflowTaggingError(
+            f"{len(set(tags))} tags were given; at most {MOST_TAGS} are allowed.",
+            fix="Give fewer tags.",
+            where={"limit": MOST_TAGS},
+        )
+
+
 def check_tag(tag: object) -> None:
     """See that a tag can be one.
 

@@ -152,6 +152,15 @@ def test_wrong_tag_commands_are_refused(flow: FlowFile, made: FlowRun) -> None:
     assert "none" in flow.run("list", "none", command="tag").failed().stderr
 
 
+def test_tags_that_cannot_be_start_nothing(tmp_path: Path) -> None:
+    untagged = FlowFile(tmp_path, FLOW)
+    many = [word for number in range(51) for word in ("--tag", f"t{number}")]
+
+    assert "500" in untagged.run("--tag", "x" * 501).failed().stderr
+    assert "50" in untagged.run(*many).failed().stderr
+    assert not untagged.ledger.flows()
+
+
 def test_the_package_is_told_listed_and_saved(flow: FlowFile, made: FlowRun, tmp_path: Path) -> None:
     import zstandard
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,9 @@ def test_a_deployment_is_found_again_by_its_dag_id(flow: FlowFile, tmp_path: Pat
     assert again.production_token == made.production_token
     assert repr(again) == "AirflowDeployedFlow('shop.test.b.Sold')"
     other = deployer(flow, production=True).airflow().create(str(tmp_path / "dags" / "other.py"))
+    told = flow.run("list-deployments", "--as-json", command="airflow", top=["--branch", "b"]).succeeded()
+    assert {row["name"] for row in json.loads(told.stdout)} == {made.name, other.name}
+    assert {row["file"] for row in json.loads(told.stdout)} >= {str(target)}
     listed = {one.name for one in DeployedFlow.list_deployed_flows("Sold", metadata=flow.store)}
     assert listed == {made.name, other.name}
     assert list(DeployedFlow.list_deployed_flows("Unsold", metadata=flow.store)) == []

@@ -1,0 +1,53 @@
+"""``airflow list-deployments``: what is deployed from a store."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import click
+import msgspec
+
+from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
+from airflow_mlflow_provider.flow.spec import FlowSpec
+
+
+def list_deployments(flow_class: type[FlowSpec]) -> click.Command:
+    """The command of a flow."""
+
+    def call(every_flow: bool, as_json: bool) -> None:
+        deployments: Deployments = click.get_current_context().obj.deployments
+        records = (deployments.find(name) for name in deployments.names())
+        rows = [
+            _row(record)
+            for record in records
+            if record is not None and (every_flow or record.flow == flow_class.__name__)
+        ]
+        if as_json:
+            click.echo(msgspec.json.encode(rows).decode())
+            return
+        for row in rows:
+            click.echo(
+                f"{row['name']}  {row['flow']}  {row['deployer']}  {row['deployed_at'][:19]}  {row['file']}"
+            )
+
+    return click.Command(
+        "list-deployments",
+        callback=call,
+        help="The deployments of this flow: DAG id, flow, deployer, time and DAG file.",
+        params=[
+            click.Option(["--all", "every_flow"], is_flag=True, help="Those of every flow of the store."),
+            click.Option(["--as-json"], is_flag=True),
+        ],
+    )
+
+
+def _row(record: DeploymentRecord) -> dict[str, Any]:
+    moment = datetime.datetime.fromtimestamp(record.deployed_at, datetime.timezone.utc)
+    return {
+        "name": record.dag_id,
+        "flow": record.flow,
+        "deployer": record.deployer,
+        "deployed_at": moment.isoformat(),
+        "file": record.target,
+    }
