@@ -1,7 +1,6 @@
 # ruff: noqa: ANN001, ANN201
 # mypy: ignore-errors
-from airflow_mlflow_provider import FlowSpec, Parameter, step
-from airflow_mlflow_provider.flow.decorators import catch
+from airflow_mlflow_provider import FlowSpec, Parameter, catch, step
 
 
 class InPodsFlow(FlowSpec):
