@@ -8,6 +8,7 @@ from typing import Any
 from airflow_mlflow_provider.configuration import KEYS, SECTION, Key
 
 _DISTRIBUTION = "airflow-mlflow-provider"
+_INTEGRATION = "Flows as DAGs"
 # Airflow knows four types; a list or a JSON object is a string to it.
 _AIRFLOW_TYPES = {"integer": "integer", "float": "float", "boolean": "boolean"}
 
@@ -25,11 +26,39 @@ def get_provider_info() -> dict[str, Any]:
         "versions": [version(_DISTRIBUTION)],
         "integrations": [
             {
-                "integration-name": "Flows as DAGs",
+                "integration-name": _INTEGRATION,
                 "external-doc-url": "https://pypi.org/project/airflow-mlflow-provider/",
                 "tags": ["software"],
             }
         ],
+        "operators": [
+            _modules(
+                "airflow_mlflow_provider.operators.artifacts",
+                "airflow_mlflow_provider.operators.trigger_flow",
+            )
+        ],
+        "sensors": [_modules("airflow_mlflow_provider.sensors.artifact_store")],
+        "hooks": [_modules("airflow_mlflow_provider.hooks.artifact_store")],
+        "triggers": [
+            _modules(
+                "airflow_mlflow_provider.triggers.artifact_store", "airflow_mlflow_provider.triggers.pod"
+            )
+        ],
+        "task-decorators": [
+            {
+                "name": "artifact",
+                "class-name": "airflow_mlflow_provider.operators.artifact_decorator.artifact_task",
+            }
+        ],
+        "notifications": ["airflow_mlflow_provider.notifications.flow_run.FlowRunNotifier"],
+        "asset-uris": [
+            {
+                "schemes": ["mlflow+artifact"],
+                "handler": "airflow_mlflow_provider.assets.artifact.sanitize_uri",
+                "factory": "airflow_mlflow_provider.assets.artifact.create_asset",
+            }
+        ],
+        "connection-types": [_connection_type()],
         "config": {
             SECTION: {
                 "description": "Where flows keep their artifacts, how they run and how they are deployed.",
@@ -37,6 +66,41 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
     }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": list(names)}
+
+
+def _connection_type() -> dict[str, Any]:
+    return {
+        "connection-type": "artifact_store",
+        "hook-class-name": "airflow_mlflow_provider.hooks.artifact_store.ArtifactStoreHook",
+        "hook-name": "Artifact store",
+        "ui-field-behaviour": {
+            "hidden-fields": ["host", "schema", "port"],
+            "relabeling": {"login": "Access key ID", "password": "Secret access key"},
+            "placeholders": {
+                "login": "empty for the machine's own identity, or for another connection's credentials",
+                "password": "",
+            },
+        },
+        "conn-fields": {
+            "store_url": _field(
+                "Store URL", "s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or a folder."
+            ),
+            "credentials_conn_id": _field(
+                "Credentials connection",
+                "Id of an AWS, Google Cloud or Azure connection, such as aws_default.",
+            ),
+            "endpoint_url": _field("Endpoint URL", "Of an S3 service that is not AWS."),
+            "region_name": _field("Region", "Of an S3 bucket, such as eu-central-1."),
+        },
+    }
+
+
+def _field(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
 
 
 def _option(key: Key) -> dict[str, Any]:

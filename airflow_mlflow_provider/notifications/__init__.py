@@ -1,0 +1,1 @@
+"""Notifiers for runs of flows that have ended."""
