@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 import tempfile
-from pathlib import Path
 
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, open_package
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -52,10 +51,19 @@ class MetaflowCode:
         return tarfile.open(fileobj=io.BytesIO(open_package(self._ledger, self._digest)))
 
     def extract(self) -> tempfile.TemporaryDirectory[str]:
-        """Unpack into a temporary folder, which is deleted with the object returned."""
+        """Unpack the flow's files into a temporary folder, which is deleted with the object returned.
+
+        ::
+
+            with run.code.extract() as folder:
+                source = (Path(folder) / run.code.script_name).read_text()
+        """
         folder: tempfile.TemporaryDirectory[str] = tempfile.TemporaryDirectory()
         with self.tarball as tar:
-            tar.extractall(Path(folder.name), filter="data")
+            for member in tar.getmembers():
+                if member.name.startswith(f"{FLOW_FOLDER}/"):
+                    member.name = member.name.removeprefix(f"{FLOW_FOLDER}/")
+                    tar.extract(member, folder.name, filter="data")
         return folder
 
     def __repr__(self) -> str:

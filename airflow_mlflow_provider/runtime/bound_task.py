@@ -6,12 +6,16 @@ import difflib
 import types
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from airflow_mlflow_provider.exception import MetaflowException
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.transition import NextCall
 from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
 from airflow_mlflow_provider.store.records import ArtifactEntry, Frame
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.flow.includefile import IncludedFile, IncludeFile
 
 _IMMUTABLE = (type(None), bool, int, float, complex, str, bytes, range)
 _FUNCTIONS = (
@@ -33,6 +37,7 @@ class BoundTask:
         where: Flow, run, step and task, for errors.
         reads: Receives the names of the artifacts that are read.
         set_in: Gives the step that last set an inherited artifact, for messages.
+        files: Parameters that are files, by attribute; of these, what is in the file is loaded.
     """
 
     def __init__(
@@ -44,13 +49,16 @@ class BoundTask:
         where: Mapping[str, Any] | None = None,
         reads: set[str] | None = None,
         set_in: Callable[[str], str | None] = lambda name: None,
+        files: Mapping[str, IncludeFile] = {},
     ) -> None:
         self.step_name = step_name
         self.next_call: NextCall | None = None
         self.frames = tuple(frames)
         self.reads = set() if reads is None else reads
         self.set_in = set_in
+        self._is_join = is_join
         self._reader = reader
+        self._files = files
         self.inherited = inherited
         self._where = dict(where or {})
         self._loaded: dict[str, Any] = {}
@@ -69,6 +77,8 @@ class BoundTask:
             raise AttributeError(self._absent(name))
         self.reads.add(name)
         value = self._reader.load(name, entry, self._where)
+        if name in self._files and value is not None:
+            value = self._content(self._files[name], value)
         self._loaded[name] = value
         return value
 
@@ -83,16 +93,6 @@ class BoundTask:
         self.inherited = {other: entry for other, entry in self.inherited.items() if other != name}
         self._loaded.pop(name, None)
         return True
-
-    def kept_bytes(self, url: str) -> bytes:
-        """The content of a file that was kept for an ``IncludeFile``.
-
-        Raises:
-            ObjectNotFound: There is none.
-        """
-        from airflow_mlflow_provider.runtime.included_files import kept_bytes
-
-        return kept_bytes(self._reader.store, url)
 
     @property
     def index(self) -> int | None:
@@ -111,7 +111,17 @@ class BoundTask:
     def merge(
         self, flow: Any, inputs: Iterable[Any], exclude: Sequence[str] | None, include: Sequence[str] | None
     ) -> None:
-        """See :func:`airflow_mlflow_provider.runtime.merge.merge_artifacts`."""
+        """See :func:`airflow_mlflow_provider.runtime.merge.merge_artifacts`.
+
+        Raises:
+            MetaflowException: The step is not a join.
+        """
+        if not self._is_join:
+            raise MetaflowException(
+                f"merge_artifacts() was called in step {self.step_name}, which is not a join.",
+                fix="Call it in a step with `inputs`, as self.merge_artifacts(inputs).",
+                where=self._where,
+            )
         from airflow_mlflow_provider.runtime.merge import merge_artifacts
 
         adopted = merge_artifacts(flow, self.step_name, self.inherited, inputs, exclude, include)
@@ -135,6 +145,11 @@ class BoundTask:
 
     def _unchanged(self, name: str, value: Any) -> bool:
         return name in self._loaded and self._loaded[name] is value and isinstance(value, _IMMUTABLE)
+
+    def _content(self, parameter: IncludeFile, value: IncludedFile) -> Any:
+        from airflow_mlflow_provider.runtime.included_files import kept_bytes
+
+        return parameter.load(value.descriptor, lambda url: kept_bytes(self._reader.store, url))
 
     def _element(self, depth: int) -> Any:
         if depth not in self._elements:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from airflow_mlflow_provider.flow.preparation import config_members, is_prepared, prepare_again
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.flow.includefile import IncludeFile
 
 
 class FlowContext(msgspec.Struct, frozen=True):
@@ -33,15 +36,23 @@ class FlowContext(msgspec.Struct, frozen=True):
         """Values of the configs as steps see them, by attribute."""
         return config_members(self.flow_class, self.manifest.configs)
 
+    @property
+    def files(self) -> dict[str, IncludeFile]:
+        """The parameters that are files, by attribute."""
+        attributes = {spec.attribute for spec in self.manifest.parameters if spec.kind == "file"}
+        if not attributes:
+            return {}
+        from airflow_mlflow_provider.runtime.included_files import file_parameters
+
+        declared = file_parameters(self.flow_class, self.manifest).values()
+        return {parameter.attribute: parameter for parameter in declared if parameter.attribute in attributes}
+
     def bind_members(self) -> None:
         """Make parameters, configs and constants of the class read-only attributes of its instances."""
-        files = {spec.attribute: spec.name for spec in self.manifest.parameters if spec.kind == "file"}
         for name in self._member_names():
             current = vars(self.flow_class).get(name)
-            if isinstance(current, _Member):
-                continue
-            member = _FileMember(name, files[name]) if name in files else _Member(name, self._kind(name))
-            setattr(self.flow_class, name, member)
+            if not isinstance(current, _Member):
+                setattr(self.flow_class, name, _Member(name, self._kind(name)))
 
     def _kind(self, name: str) -> str:
         if any(spec.attribute == name for spec in self.manifest.parameters):
@@ -112,23 +123,3 @@ class _Member:
             f"self.{self.name} is a {self.kind} of {type(flow).__name__}: its value is fixed when the run starts. "
             "Assign to another attribute."
         )
-
-
-class _FileMember(_Member):
-    """The content of an ``IncludeFile``, parsed when a step of this process first reads it."""
-
-    def __init__(self, name: str, parameter: str) -> None:
-        super().__init__(name, "parameter")
-        self.parameter = parameter
-
-    def __get__(self, flow: Any, owner: type) -> Any:
-        value = super().__get__(flow, owner)
-        if flow is None or value is None:
-            return value
-        from airflow_mlflow_provider.flow.includefile import IncludeFile
-        from airflow_mlflow_provider.flow.parameters import flow_parameters
-
-        declared = next(p for p in flow_parameters(owner) if p.name == self.parameter)
-        if not isinstance(declared, IncludeFile):
-            return value
-        return declared.load(value.descriptor, flow.__dict__[TASK_ATTRIBUTE].kept_bytes)

@@ -35,7 +35,7 @@ def keep_given_files(
         MetaflowException: A file cannot be read; names parameter and path.
     """
     values = dict(given)
-    for name, parameter in _file_parameters(flow_class, manifest).items():
+    for name, parameter in file_parameters(flow_class, manifest).items():
         if isinstance(values.get(name), str):
             values[name] = parameter.store(values[name], lambda data: keep_bytes(ledger, data))
     return values
@@ -52,7 +52,7 @@ def keep_default_files(flow_class: type, manifest: FlowManifest, ledger: Ledger)
     Raises:
         MetaflowException: A file cannot be read; names parameter and path.
     """
-    files = _file_parameters(flow_class, manifest)
+    files = file_parameters(flow_class, manifest)
     specs = []
     for spec in manifest.parameters:
         if spec.name in files and isinstance(spec.default, str):
@@ -91,7 +91,8 @@ def kept_bytes(store: Store, url: str) -> bytes:
     return Ledger(store).blob(url.rpartition("/")[2])
 
 
-def _file_parameters(flow_class: type, manifest: FlowManifest) -> dict[str, IncludeFile]:
+def file_parameters(flow_class: type, manifest: FlowManifest) -> dict[str, IncludeFile]:
+    """The parameters of a flow that are files, by name."""
     if not has_files(manifest):
         return {}
     return {p.name: p for p in flow_parameters(flow_class) if isinstance(p, IncludeFile)}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from airflow_mlflow_provider.exception import UnpicklableArtifactException
 from airflow_mlflow_provider.runtime.bound_task import BoundTask
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.records import ArtifactEntry, DoneRecord
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.flow.includefile import IncludeFile
 
 
 class InputTask:
@@ -19,13 +22,22 @@ class InputTask:
         record: The branch's last task.
         reader: Reads artifacts.
         reads: Receives the names of the artifacts that are read.
+        files: Parameters that are files, by attribute.
     """
 
-    def __init__(self, record: DoneRecord, reader: ArtifactReader, reads: set[str]) -> None:
+    def __init__(
+        self,
+        record: DoneRecord,
+        reader: ArtifactReader,
+        reads: set[str],
+        files: Mapping[str, IncludeFile] = {},
+    ) -> None:
         key = record.key
         where = {"flow": key.flow, "run": key.run, "step": key.step, "task": key.task}
         self.__dict__["_record"] = record
-        self.__dict__["_task"] = BoundTask(key.step, reader, record.artifacts, record.frames, where, reads)
+        self.__dict__["_task"] = BoundTask(
+            key.step, reader, record.artifacts, record.frames, where, reads, files=files
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -83,9 +95,15 @@ class Inputs:
     :class:`collections.abc.Sequence`, whose ``count`` and ``index`` would.
     """
 
-    def __init__(self, records: Sequence[DoneRecord], reader: ArtifactReader) -> None:
+    def __init__(
+        self,
+        records: Sequence[DoneRecord],
+        reader: ArtifactReader,
+        files: Mapping[str, IncludeFile] = {},
+    ) -> None:
         self._records = records
         self._reader = reader
+        self._files = files
         self._made: weakref.WeakValueDictionary[int, InputTask] = weakref.WeakValueDictionary()
         # Names of the artifacts read from any input.
         self._reads: set[str] = set()
@@ -102,7 +120,9 @@ class Inputs:
         position = range(len(self))[index]
         made = self._made.get(position)
         if made is None:
-            made = self._made[position] = InputTask(self._records[position], self._reader, self._reads)
+            made = self._made[position] = InputTask(
+                self._records[position], self._reader, self._reads, self._files
+            )
         return made
 
     def __len__(self) -> int:

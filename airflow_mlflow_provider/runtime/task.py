@@ -136,6 +136,7 @@ class _TaskRunner:
     def _attempt(self) -> DoneRecord:
         parents = self.parents = tuple(self.inputs.parents())
         frames = self.frames = self.inputs.frames(parents)
+        files = self.context.files
         task = BoundTask(
             self.key.step,
             self.reader,
@@ -143,11 +144,13 @@ class _TaskRunner:
             frames,
             self.inputs.where,
             set_in=lambda name: self.inputs.set_in(parents, name),
+            is_join=self.node.has_inputs,
+            files=files,
         )
         self.context.bind_members()
         flow = self.context.flow_class(use_cli=False)
         flow.__dict__[TASK_ATTRIBUTE] = task
-        inputs = Inputs(parents, self.reader) if self.node.has_inputs else None
+        inputs = Inputs(parents, self.reader, files) if self.node.has_inputs else None
         announce(self.context.manifest, self.ledger, self.assignment)
         verdict = run_attempt(
             step_decorators(self.context.flow_class, self.key.step),

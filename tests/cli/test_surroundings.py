@@ -38,6 +38,20 @@ SURROUNDED = """
                 current.trigger
             except AttributeError as error:
                 self.untriggered = str(error)
+            self.next(self.left, self.right)
+
+        @step
+        def left(self):
+            self.next(self.join)
+
+        @step
+        def right(self):
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.merge_artifacts(inputs)
+            self.of_inputs = [i.words for i in inputs]
             self.next(self.end)
 
         @step
@@ -94,6 +108,7 @@ def test_files_are_read_once_and_kept_with_the_run(flow: FlowFile, tmp_path: Pat
     (tmp_path / "words.txt").unlink()
 
     assert run.value("twice") == "HÉ HÉ "
+    assert run.value("of_inputs") == ["HÉ ", "HÉ "]
     assert run.value("size") == 20
     assert run.text("start").count("parsing") == 1
     read = client_run(run, flow.store)

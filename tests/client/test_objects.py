@@ -188,7 +188,7 @@ def test_code_can_be_read_and_unpacked(foreach_run: FlowRun) -> None:
     assert code.info["digest"] in code.path
     assert any(name.endswith("flow.py") for name in code.tarball.getnames())
     with code.extract() as unpacked:
-        assert list(Path(unpacked).rglob("flow.py"))
+        assert (Path(unpacked) / code.script_name).read_text() == code.flowspec
     with run_of(foreach_run)["start"].task.code.extract() as unpacked:  # type: ignore[union-attr]
         assert list(Path(unpacked).rglob("flow.py"))
 
