@@ -22,7 +22,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 FEW = settings(settings.get_profile("model"), max_examples=4)
-MANY = settings(settings.get_profile("model"), max_examples=150)
+MANY = settings(settings.get_profile("model"), max_examples=80)
+MINUTES = pytest.mark.timeout(1800)
 
 
 def _runs_as_the_model_says(flow: Block, data: st.DataObject) -> None:
@@ -52,11 +53,11 @@ test_a_few_random_flows_run_as_the_model_says = FEW(
     given(flow=flows(), data=st.data())(_runs_as_the_model_says)
 )
 test_many_random_flows_run_as_the_model_says = pytest.mark.slow(
-    MANY(given(flow=flows(), data=st.data())(_runs_as_the_model_says))
+    MINUTES(MANY(given(flow=flows(), data=st.data())(_runs_as_the_model_says)))
 )
 test_a_few_random_flows_resume_as_the_model_says = FEW(
     given(flow=flows(), data=st.data())(_resumes_as_the_model_says)
 )
 test_many_random_flows_resume_as_the_model_says = pytest.mark.slow(
-    MANY(given(flow=flows(), data=st.data())(_resumes_as_the_model_says))
+    MINUTES(MANY(given(flow=flows(), data=st.data())(_resumes_as_the_model_says)))
 )
