@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
@@ -19,6 +19,7 @@ from airflow_mlflow_provider.operators.asset_events import finish_extra
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.planning import map_width
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
+from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
 from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.operators.verdict import verdict
 from airflow_mlflow_provider.plan.deployment import Deployment
@@ -150,9 +151,13 @@ class FlowStepOperator(BaseOperator):
             text = line.decode("utf-8", "backslashreplace")
             self.log.info("%s", f"[{key.step}/{key.task}] {text}" if several else text)
 
+        # The fallback runs no code of the user's.
+        step = self.deployment.manifest.graph[self.unit]
+        secrets = nullcontext() if cause else secrets_in_environment(step)
         self._interruptible = True
         try:
-            return run_unit(lambda: self._prepared(work, cause), emit=emit)
+            with secrets:
+                return run_unit(lambda: self._prepared(work, cause), emit=emit)
         finally:
             self._interruptible = False
 
@@ -170,8 +175,15 @@ class FlowStepOperator(BaseOperator):
         from airflow_mlflow_provider.operators.kubernetes import PodUnit
 
         manifest = work.pinned.manifest
+        step = manifest.graph[self.unit]
         return PodUnit(
-            step=manifest.graph[self.unit], manifest=manifest, request=request, operator=self, context=context
+            step=step,
+            manifest=manifest,
+            request=request,
+            operator=self,
+            context=context,
+            # Also where the pod is there already: its log passes through this process, and so through its masker.
+            secrets=resolve_secrets(step),
         )
 
     def _after_pod(self, work: UnitTry, request: UnitRequest, outcome: PodOutcome) -> UnitResult:

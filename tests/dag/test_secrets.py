@@ -11,6 +11,8 @@ from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.operators.secrets import resolve_secrets
 from airflow_mlflow_provider.plan.manifest import encode
 from tests.dag.deployed import Finished, deploy
+from tests.dag.test_live import put
+from tests.services.airflow import LiveAirflow
 from tests.services.dag_test import initialise_database, run_dag
 
 CONNECTION = "postgres://ada:very-secret-pass@db.example:5432/main"
@@ -43,7 +45,6 @@ def test_they_reach_the_step_and_neither_dag_nor_xcom_nor_log(
     assert finished.artifact("end", "left") == []
     told = capfd.readouterr()
     log = told.out + told.err
-    assert "printed *** ***" in log
     for value in VALUES:
         assert value not in log
         assert value not in str(run.xcoms)
@@ -69,3 +70,22 @@ def test_what_airflow_does_not_have_fails_the_task_by_name(
 
 def test_a_step_without_secrets_asks_for_nothing(tmp_path: Path) -> None:
     assert resolve_secrets(deploy("with_secrets", tmp_path).graph["end"]) == {}
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_what_the_step_prints_is_masked_in_airflows_log(
+    live_airflow_sqlite: LiveAirflow, tmp_path: Path
+) -> None:
+    api = live_airflow_sqlite.api
+    api.request(
+        "POST",
+        "/connections",
+        json={"connection_id": "warehouse", "conn_type": "postgres", "host": "db", "password": VALUES[0]},
+    )
+    api.request("POST", "/variables", json={"key": "service_key", "value": VALUES[1]})
+    manifest = put(live_airflow_sqlite, deploy("with_secrets", tmp_path), "secrets_live")
+    run_id = api.trigger_and_wait(manifest.dag_id)
+    log = api.task_log(manifest.dag_id, run_id, "start")
+    assert "printed *** ***" in log
+    assert not any(value in log for value in VALUES)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from airflow_mlflow_provider.operators.kubernetes.names import TASK_INSTANCE_ANNOTATION
+from airflow_mlflow_provider.operators.kubernetes.names import PREFIX, TASK_INSTANCE_ANNOTATION
 from airflow_mlflow_provider.operators.kubernetes.refusal import status_reason
 
 T = TypeVar("T")
@@ -121,6 +121,53 @@ class PodApi:
             # Another pod has the name now: the one that was to be deleted is gone.
             if error.status != 409:
                 raise
+
+    def create_secret(self, name: str, values: dict[str, str]) -> None:
+        """Create a secret that nobody can change; one of this name counts as it, so the name must be new."""
+        from kubernetes.client.exceptions import ApiException
+
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": PREFIX}},
+            "type": "Opaque",
+            "immutable": True,
+            "stringData": values,
+        }
+        try:
+            self._call(
+                lambda client: client.create_namespaced_secret(
+                    self.namespace, body, _request_timeout=REQUEST_TIMEOUT_S
+                ),
+                START_PATIENCE_S,
+            )
+        except ApiException as error:
+            # The answer to the first request was lost.
+            if error.status != 409:
+                raise
+
+    def give_secret_to(self, name: str, pod: Any) -> None:
+        """Let Kubernetes delete a secret when its pod is gone, whatever becomes of the worker."""
+        owner = {"apiVersion": "v1", "kind": "Pod", "name": pod.metadata.name, "uid": pod.metadata.uid}
+        self._call(
+            lambda client: client.patch_namespaced_secret(
+                name,
+                self.namespace,
+                {"metadata": {"ownerReferences": [owner]}},
+                _request_timeout=REQUEST_TIMEOUT_S,
+            ),
+            START_PATIENCE_S,
+        )
+
+    def delete_secret(self, name: str) -> None:
+        """Delete a secret, if it is there."""
+        self._or_none(
+            lambda client: client.delete_namespaced_secret(
+                name, self.namespace, _request_timeout=REQUEST_TIMEOUT_S
+            ),
+            START_PATIENCE_S,
+            even_if_stopped=True,
+        )
 
     def interrupting(self) -> PodApi:
         """The same pods over connections of their own.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -44,6 +45,7 @@ class PodUnit:
         request: What the pod is to run.
         operator: The operator that is executing; its log gets the pod's, and it is the one that defers.
         context: Airflow's context of the try.
+        secrets: What the step has asked Airflow for, by environment variable.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class PodUnit:
         request: UnitRequest,
         operator: BaseOperator,
         context: Context,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._step = step
         self._manifest = manifest
         self._request = request
         self._operator = operator
         self._context = context
+        self._secrets = dict(secrets or {})
         self._killed = False
         self._running: RunningPod | None = None
 
@@ -87,7 +91,7 @@ class PodUnit:
         outcome = running.await_end(time.monotonic() + PROMPT_S, follow_log=False)
         if outcome is None:
             self._leave_to_triggerer(held, running)
-        return running.finish(outcome, self._on_finish_action)
+        return self._finish(running, outcome)
 
     def defer(self) -> NoReturn:
         """Start the pod and leave it to the triggerer, which calls ``resume_pod`` of the operator in the end.
@@ -119,7 +123,7 @@ class PodUnit:
             # The triggerer may not see pods, or could not for a while. This worker can.
             self._operator.log.warning("The triggerer lost sight of the pod: %s", told.message)
             return self._to_the_end(self._running)
-        return self._running.finish(final_outcome(pod, _now()) or told, self._on_finish_action)
+        return self._finish(self._running, final_outcome(pod, _now()) or told)
 
     def kill(self) -> None:
         """Delete the pod, if there is one. For ``on_kill``, which Airflow calls in a signal handler."""
@@ -139,7 +143,13 @@ class PodUnit:
         outcome = running.await_end()
         if outcome is None:
             raise MetaflowInternalError(f"Waiting for the pod {running.name} ended before it did.")
-        return running.finish(outcome, self._on_finish_action)
+        return self._finish(running, outcome)
+
+    def _finish(self, running: RunningPod, outcome: PodOutcome) -> PodOutcome:
+        finished = running.finish(outcome, self._on_finish_action)
+        if self._secrets:
+            running.delete_secret()
+        return finished
 
     def _hold(self, name: str, namespace: str | None) -> tuple[KubernetesPodOperator, Any]:
         """The pod operator, and the pod that it would create under this name."""
@@ -164,6 +174,10 @@ class PodUnit:
         own_labels = names.labels(request, instance.try_number)
         own_annotations = names.exact_ids(request, instance.try_number, str(instance.id))
         metadata["name"] = name
+        if self._secrets:
+            # It is called as the pod it is for.
+            container = pod["spec"]["containers"][0]
+            container["envFrom"] = [*container.get("envFrom", []), {"secretRef": {"name": name}}]
         metadata["labels"] = {**metadata.get("labels", {}), **own_labels}
         metadata["annotations"] = {**metadata.get("annotations", {}), **own_annotations}
         return pod
@@ -188,7 +202,21 @@ class PodUnit:
     def _create(self, api: PodApi, wanted: Any) -> Any:
         if self._killed:
             raise TaskFailed("The task was ended before its pod was made.", where=self._where(wanted))
-        return api.create(wanted)
+        return self._create_with_secret(api, wanted) if self._secrets else api.create(wanted)
+
+    def _create_with_secret(self, api: PodApi, wanted: Any) -> Any:
+        name = wanted.metadata.name
+        try:
+            api.create_secret(name, self._secrets)
+        except Exception as error:
+            raise refusal(error, "create a secret", self._where(wanted)) from error
+        try:
+            pod = api.create(wanted)
+            api.give_secret_to(name, pod)
+        except BaseException:
+            api.delete_secret(name)
+            raise
+        return pod
 
     def _own_pod(self, api: PodApi, wanted: Any) -> Any:
         """A live pod of this attempt or of an earlier one of the same budget, whose worker was lost.

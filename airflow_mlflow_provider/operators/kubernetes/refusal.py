@@ -88,7 +88,7 @@ def _by_status(error: Any, action: str, where: dict[str, Any]) -> MetaflowExcept
         return TaskFailed(
             text,
             fix="Allow the service account of Airflow's workers to create, get, list, watch and delete pods, and to get "
-            f"pods/log, in the namespace {where.get('namespace') or 'of the pods'}; or look at its quota.",
+            f"pods/log (and, for @secrets of Airflow, to create, patch and delete secrets), in the namespace {where.get('namespace') or 'of the pods'}; or look at its quota.",
             where=detail,
         )
     return TaskFailed(

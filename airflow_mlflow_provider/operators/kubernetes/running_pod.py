@@ -138,6 +138,16 @@ class RunningPod:
         """Delete the pod from within a signal handler."""
         self._delete(self._api.interrupting())
 
+    def delete_secret(self) -> None:
+        """Delete the secret that was made for the pod; a failure is logged, as it goes with the pod in any case."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            self._api.delete_secret(self.name)
+        except (ApiException, HTTPError) as error:
+            self._log.warning("%s", refusal(error, f"delete the secret {self.name}", {}))
+
     def _delete(self, api: PodApi) -> None:
         """Delete the pod, unless another one has its name; a failure is logged."""
         from kubernetes.client.exceptions import ApiException

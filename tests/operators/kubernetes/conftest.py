@@ -98,6 +98,7 @@ def unit(cluster: KubernetesStandin, core_v1: Any, s3_server: S3Server, s3_bucke
         request: dict[str, Any] | None = None,
         decorators: dict[str, dict[str, Any]] | None = None,
         try_number: int = 1,
+        asks_airflow: dict[str, str] | None = None,
         **attributes: Any,
     ) -> PodUnit:
         given = {"cpu": 0.1, "memory": 100, "disk": 100, "image": "step:1", "secrets": "s3", **attributes}
@@ -109,6 +110,7 @@ def unit(cluster: KubernetesStandin, core_v1: Any, s3_server: S3Server, s3_bucke
             request=wanted,
             operator=task.operator(),
             context=flows.context(try_number),
+            secrets=asks_airflow,
         )
 
     return make
