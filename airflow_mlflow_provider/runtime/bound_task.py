@@ -38,6 +38,7 @@ class BoundTask:
         reads: Receives the names of the artifacts that are read.
         set_in: Gives the step that last set an inherited artifact, for messages.
         files: Parameters that are files, by attribute; of these, what is in the file is loaded.
+        is_join: Whether the step is a join.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class BoundTask:
         reads: set[str] | None = None,
         set_in: Callable[[str], str | None] = lambda name: None,
         files: Mapping[str, IncludeFile] = {},
+        is_join: bool = False,
     ) -> None:
         self.step_name = step_name
         self.next_call: NextCall | None = None
