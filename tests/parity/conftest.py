@@ -37,6 +37,7 @@ def pod_cluster(services_directory: Path, s3_server: S3Server) -> Iterator[Share
     """A Kubernetes stand-in that all workers share; its images have the S3 credentials."""
     with SharedCluster(services_directory / "cluster-parity", s3_server.environment()) as cluster:
         yield cluster
+        assert cluster.admin.faults_of_the_standin() == []
 
 
 @pytest.fixture(scope="session")
