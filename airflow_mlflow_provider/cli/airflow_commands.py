@@ -173,6 +173,7 @@ class AirflowSession:
 def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
     """Deploy the flow."""
     session = airflow.session
+    session.check()
     options = CreateOptions(
         deployment=msgspec.structs.replace(
             airflow.options,

@@ -140,6 +140,7 @@ def _top_level(params: dict[str, Any]) -> TopLevel:
         strict=params["strict"],
         config_files=tuple(params["config"]),
         config_values=tuple(params["config_value"]),
+        pylint=params["pylint"],
         branch=params["branch"],
         production=params["production"],
         triggers=tuple(params["triggers"]),

@@ -26,7 +26,7 @@ def check(session: Session, warnings: bool = False, form: str = "text") -> int:
     from airflow_mlflow_provider.flow.lint import lint
 
     session.prepare()
-    issues = lint(session.flow_class, strict=session.options.strict)
+    issues = lint(session.flow_class, strict=session.options.strict) + session.pylint_issues()
     errors = [issue for issue in issues if issue.severity == "E"]
     shown = issues if warnings else errors
     if form == "json":

@@ -120,6 +120,7 @@ def _resume(session: Session, values: dict[str, Any]) -> int:
 def _start(
     session: Session, values: dict[str, Any], parameters: dict[str, Any], resume: ResumeRequest | None
 ) -> int:
+    session.check()
     printer = RunPrinter(session, values["run_id_file"], values["runner_attribute_file"])
     options = LocalOptions(
         user=session.user,

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.exception import CommandException, LintIssue, PyLintWarn
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.flow.preparation import flow_decorators, prepare
 from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -40,6 +40,7 @@ class TopLevel(msgspec.Struct, frozen=True):
         strict: Whether the linter's warnings are errors.
         config_files: Files of configs, by name.
         config_values: Values of configs, by name.
+        pylint: Whether Pylint, if it is installed, checks the flow's file.
         branch: Branch of ``@project``.
         production: Whether the branch of ``@project`` is a production one.
         triggers: Pathspecs of runs that ``@trigger_on_finish`` would have started the run after.
@@ -55,6 +56,7 @@ class TopLevel(msgspec.Struct, frozen=True):
     strict: bool = False
     config_files: tuple[tuple[str, str], ...] = ()
     config_values: tuple[tuple[str, str], ...] = ()
+    pylint: bool = True
     branch: str | None = None
     production: bool = False
     triggers: tuple[str, ...] = ()
@@ -89,6 +91,26 @@ class Session:
 
         self.prepare()
         return check(self.flow_class, strict=self.options.strict)
+
+    def pylint_issues(self) -> list[LintIssue]:
+        """What Pylint calls errors in the flow's file; nothing with ``--no-pylint``, or where it is not installed."""
+        if not self.options.pylint:
+            return []
+        from airflow_mlflow_provider.cli.pylint_check import pylint_issues
+
+        return pylint_issues(self.file)
+
+    def check(self) -> None:
+        """See that the flow may be run or deployed.
+
+        Raises:
+            LintWarn: The flow has errors.
+            PyLintWarn: Pylint found some.
+        """
+        _ = self.graph
+        issues = self.pylint_issues()
+        if issues:
+            raise PyLintWarn(issues=issues)
 
     @functools.cached_property
     def file(self) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 _PROVIDED_BY = {
@@ -46,6 +47,42 @@ class Parallel(NamedTuple):
     num_nodes: int
     node_index: int
     control_task_id: str
+
+
+class AirflowTask(NamedTuple):
+    """Where a task runs in Airflow.
+
+    Attributes:
+        dag_id: The DAG.
+        dag_run_id: The DAG run.
+        task_id: The Airflow task.
+        map_index: Index of the mapped instance, -1 for one that is not mapped.
+        try_number: Number of this try, from 1.
+        log_url: Its log in the Airflow UI.
+        logical_date: Logical date of the DAG run, ``None`` if it has none.
+    """
+
+    dag_id: str
+    dag_run_id: str
+    task_id: str
+    map_index: int
+    try_number: int
+    log_url: str
+    logical_date: datetime.datetime | None
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> AirflowTask:
+        """Make it of JSON values by name; the date is in ISO 8601."""
+        date = record.get("logical_date")
+        return cls(
+            dag_id=str(record["dag_id"]),
+            dag_run_id=str(record["dag_run_id"]),
+            task_id=str(record["task_id"]),
+            map_index=int(record.get("map_index", -1)),
+            try_number=int(record.get("try_number", 1)),
+            log_url=str(record.get("log_url") or ""),
+            logical_date=datetime.datetime.fromisoformat(date) if date else None,
+        )
 
 
 class Current:

@@ -7,7 +7,7 @@ import importlib
 import os
 from typing import Any
 
-from airflow_mlflow_provider.flow.current import Parallel, current
+from airflow_mlflow_provider.flow.current import AirflowTask, Parallel, current
 from airflow_mlflow_provider.plan.manifest import FlowManifest, Project
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -47,7 +47,7 @@ def announce(manifest: FlowManifest, ledger: Ledger, assignment: Assignment) -> 
     if manifest.production_token:
         current._set(deployer=manifest.deployer)
     if assignment.airflow:
-        current._set(airflow=assignment.airflow)
+        current._set(airflow=AirflowTask.from_record(assignment.airflow))
     os.environ.update(
         AIRFLOW_CTX_FLOW_NAME=key.flow,
         AIRFLOW_CTX_FLOW_RUN_ID=key.run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -186,3 +187,29 @@ def test_help_shows_commands_and_their_options(flow: FlowFile) -> None:
     assert "resume" in everything
     assert "--max-workers" in flow.run("run", command="help").succeeded().stdout
     assert "nonsense" in flow.run("nonsense", command="help").failed(2).stderr
+
+
+PYLINT = """
+import sys
+print("************* Module flow", *sys.argv[1:])
+print("12:4:E0602:Undefined variable 'nothing'")
+sys.exit(2)
+"""
+
+
+def test_errors_of_pylint_stop_a_run_where_it_is_installed(tmp_path: Path) -> None:
+    checked = FlowFile(tmp_path / "checked", FLOW)
+    stand_in = tmp_path / "site" / "pylint"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "__main__.py").write_text(PYLINT)
+    path = os.pathsep.join(filter(None, (str(tmp_path / "site"), os.environ.get("PYTHONPATH"))))
+    variables = {"PYTHONPATH": path}
+
+    stopped = checked.run(environment=variables).failed()
+    assert f"{checked.path}:12:5 E0602 Undefined variable 'nothing'" in stopped.stderr
+    assert "--no-pylint" in stopped.stderr
+    assert not checked.ledger.flows()
+    listed = checked.run("--format", "json", command="check", environment=variables).failed()
+    assert [issue["rule"] for issue in json.loads(listed.stdout)] == ["E0602"]
+    checked.run(top=["--no-pylint"], environment=variables).succeeded()
