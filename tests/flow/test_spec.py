@@ -94,7 +94,15 @@ def test_merging_outside_a_running_step_is_refused() -> None:
         Small(use_cli=False).merge_artifacts([])
 
 
+def test_merging_outside_a_join_is_refused(flow: Small) -> None:
+    with pytest.raises(MetaflowException, match="step end, which is not a join"):
+        flow.merge_artifacts([])
+
+
 def test_merging_what_is_not_inputs_is_refused(flow: Small) -> None:
+    flow.__dict__[TASK_ATTRIBUTE] = BoundTask(
+        "end", ArtifactReader(open_store("memory://join")), {}, is_join=True
+    )
     with pytest.raises(MetaflowException, match="inputs of a join"):
         flow.merge_artifacts([object()])
     with pytest.raises(MetaflowException, match="both include and exclude"):

@@ -148,7 +148,9 @@ def test_functions_are_not_stored_and_a_warning_names_each(ended: FlowRun) -> No
     assert "module level" in text
 
 
-def test_an_absent_artifact_is_an_attribute_error_that_names_the_step_and_what_is_close(ended: FlowRun) -> None:
+def test_an_absent_artifact_is_an_attribute_error_that_names_the_step_and_what_is_close(
+    ended: FlowRun,
+) -> None:
     message = ended.value("message")
     assert "'rowz'" in message
     assert "end" in message

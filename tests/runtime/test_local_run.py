@@ -260,7 +260,9 @@ def test_every_task_draws_random_numbers_of_its_own(tmp_path: Path, method: str)
 
 
 def test_a_seed_of_the_flows_file_holds_in_every_task(tmp_path: Path) -> None:
-    flow = FlowFile(tmp_path, RANDOM.replace("    class Random", "    numpy.random.seed(7)\n\n\n    class Random"))
+    flow = FlowFile(
+        tmp_path, RANDOM.replace("    class Random", "    numpy.random.seed(7)\n\n\n    class Random")
+    )
     run = flow.run().succeeded()
     assert len({drawn[1] for drawn in run.value("drawn", "join")}) == 1
 

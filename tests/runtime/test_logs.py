@@ -183,8 +183,9 @@ def test_logs_and_heartbeats_are_in_the_store_while_the_task_runs(tmp_path: Path
             "the first line of the log",
         )
         first = wait_until(lambda: read_heartbeat(ledger.store, "Live", run), SECONDS, "a heartbeat")
+        assert first is not None
         wait_until(
-            lambda: (read_heartbeat(ledger.store, "Live", run) or first).time > first.time,
+            lambda: read_heartbeat(ledger.store, "Live", run) not in (None, first),
             SECONDS,
             "the next heartbeat",
         )

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN201, ICN001, PTH123
+# ruff: noqa: ANN201, PTH123
 # mypy: ignore-errors
 """Saves artifacts in one step and reads them in the next; the last step writes how long both took."""
 
@@ -7,7 +7,6 @@ import os
 import time
 
 import numpy as np
-
 from metaflow import FlowSpec, step
 
 KIND = os.environ["BENCH_KIND"]
