@@ -84,6 +84,14 @@ def receive(channel: socket.socket, kind: type[Message]) -> Message | None:
     return msgspec.msgpack.decode(body, type=kind) if body is not None else None
 
 
+def received(data: bytes, kind: type[Message]) -> Message | None:
+    """The message in what has come, ``None`` if it is not whole."""
+    head = data[: _LENGTH.size]
+    if len(head) < _LENGTH.size or len(data) - _LENGTH.size < _LENGTH.unpack(head)[0]:
+        return None
+    return msgspec.msgpack.decode(data[_LENGTH.size :][: _LENGTH.unpack(head)[0]], type=kind)
+
+
 def _exactly(channel: socket.socket, size: int) -> bytes | None:
     data = bytearray()
     while len(data) < size:

@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
-from airflow_mlflow_provider.runtime.assignment import Assignment, Report, receive, send
+from airflow_mlflow_provider.runtime.assignment import Assignment, Report, received, send
 from airflow_mlflow_provider.runtime.logs import STREAMS, Stream, StreamCapture
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.task_result import result_of
@@ -27,6 +27,7 @@ from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import DoneRecord, ExceptionRecord
 
 _READ_SIZE = 1 << 16
+_LARGEST_PIPE = 1 << 20
 
 
 class Launcher(Protocol):
@@ -84,6 +85,7 @@ class _Running:
         self.deadline = deadline
         self.pid = 0
         self.control, self.control_theirs = socket.socketpair()
+        self.said = bytearray()
         self.pipes: dict[int, StreamCapture] = {}
         self.captures: dict[Stream, StreamCapture] = {}
         self.killed_because = ""
@@ -121,6 +123,7 @@ class Supervisor:
         self._starting: list[_Running] = []
         self._running: dict[int, _Running] = {}
         self._by_pipe: dict[int, _Running] = {}
+        self._by_control: dict[int, _Running] = {}
         self._next_flush = time.monotonic() + self._logs.flush_seconds
         self._uploads: list[Future[None]] = []
         # A local store takes a chunk in microseconds; a remote one must not hold up the other tasks.
@@ -179,8 +182,11 @@ class Supervisor:
         for descriptor in theirs:
             os.close(descriptor)
         running.control_theirs.close()
-        with suppress(BrokenPipeError):
+        with suppress(BrokenPipeError, ConnectionResetError):
             send(running.control, assignment)
+        running.control.setblocking(False)
+        self._by_control[running.control.fileno()] = running
+        self._selector.register(running.control, selectors.EVENT_READ, "control")
 
     def wait(self, seconds: float | None = None) -> list[tuple[Assignment, TaskResult]]:
         """Wait until something happens or the time is over; the tasks that have ended meanwhile."""
@@ -189,6 +195,8 @@ class Supervisor:
         for key, _ in self._selector.select(0.0 if ended else self._patience(seconds)):
             if key.data == "pipe":
                 self._read(key.fd)
+            elif key.data == "control":
+                self._listen(key.fd)
             else:
                 ended += self._launcher_events(statuses)
         self._enforce_deadlines()
@@ -218,6 +226,7 @@ class Supervisor:
         self._launcher.close()
         for running in (*self._starting, *self._running.values()):
             self._finish_streams(running)
+            self._stop_listening(running)
         self._selector.close()
         if self._pool is not None:
             self._pool.shutdown(wait=True)
@@ -281,6 +290,26 @@ class Supervisor:
         else:
             self._close_pipe(running, pipe)
 
+    def _listen(self, control: int) -> None:
+        """Take what a task says as it comes: a long report does not fit into its socket."""
+        running = self._by_control.get(control)
+        if running is None:
+            return
+        try:
+            data = running.control.recv(_READ_SIZE)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        running.said += data
+        if not data:
+            self._stop_listening(running)
+
+    def _stop_listening(self, running: _Running) -> None:
+        if self._by_control.pop(running.control.fileno(), None) is not None:
+            self._selector.unregister(running.control)
+            running.control.close()
+
     def _close_pipe(self, running: _Running, pipe: int) -> None:
         running.pipes.pop(pipe).finish()
         del self._by_pipe[pipe]
@@ -288,28 +317,37 @@ class Supervisor:
         os.close(pipe)
 
     def _conclude(self, running: _Running, status: int) -> TaskResult:
-        report = receive_report(running.control)
-        running.control.close()
-        # A grandchild may hold a pipe open for ever: what the task itself printed is there already.
+        # Its own children have no more to say; whoever has left its process group may hold the channels open for ever.
+        _signal_group(running.pid, signal.SIGKILL)
         for pipe in list(running.pipes):
             self._drain(running, pipe)
+        report = self._report(running)
         result = report.result if report is not None else None
         if result is None:
             result = self._result_without_report(running, report, status)
         self._finish_streams(running)
-        _signal_group(running.pid, signal.SIGKILL)
         return result
 
+    def _report(self, running: _Running) -> Report | None:
+        """What the task, which has ended, has said last, if it could."""
+        while running.control.fileno() in self._by_control:
+            said = len(running.said)
+            self._listen(running.control.fileno())
+            if len(running.said) == said:
+                self._stop_listening(running)
+        return received(bytes(running.said), Report)
+
     def _drain(self, running: _Running, pipe: int) -> None:
-        while pipe in running.pipes:
+        # What the task itself has printed is there already and fits into its pipe.
+        for _ in range(_LARGEST_PIPE // _READ_SIZE):
             try:
                 data = os.read(pipe, _READ_SIZE)
             except BlockingIOError:
-                data = b""
+                break
             if not data:
-                self._close_pipe(running, pipe)
-            else:
-                running.pipes[pipe].feed(data)
+                break
+            running.pipes[pipe].feed(data)
+        self._close_pipe(running, pipe)
 
     def _result_without_report(self, running: _Running, report: Report | None, status: int) -> TaskResult:
         key = running.assignment.key
@@ -374,16 +412,6 @@ def _record_of_death(assignment: Assignment, cause: str) -> DoneRecord:
         parents=assignment.parents or (),
         exception=ExceptionRecord("process", cause),
     )
-
-
-def receive_report(control: socket.socket) -> Report | None:
-    """The report of a task process that has ended, if it sent one."""
-    control.setblocking(True)
-    control.settimeout(5)
-    try:
-        return receive(control, Report)
-    except (TimeoutError, OSError, msgspec.DecodeError):
-        return None
 
 
 def describe_status(status: int) -> str:

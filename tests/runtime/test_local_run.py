@@ -328,3 +328,72 @@ def test_an_unknown_way_of_starting_tasks_is_a_usage_error(tmp_path: Path) -> No
     assert run.failed(2).ledger.latest("Width") == []
     assert "MLFLOW_PROVIDER_START_METHOD" in run.stderr
     assert "fork or spawn" in run.stderr
+
+
+LARGE = """
+    class Large(FlowSpec):
+        @step
+        def start(self):
+            # The labels alone are larger than the buffer of the socket on which the task reports.
+            self.items = [f"{number:030d}" for number in range(20_000)]
+            self.next(self.each, foreach="items")
+
+        @step
+        def each(self):
+            raise ValueError("one is enough")
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+def test_a_report_that_is_larger_than_its_socket_arrives(tmp_path: Path) -> None:
+    run = FlowFile(tmp_path, LARGE).run("--max-num-splits", "20000", "--max-workers", "1").failed()
+    assert "one is enough" in run.stderr
+    transition = run.done("start").transition
+    assert transition is not None
+    assert transition.num_splits == 20_000
+
+
+FORKING = """
+    import os, signal, time
+
+
+    class Forking(FlowSpec):
+        @step
+        def start(self):
+            if os.fork() == 0:
+                # Out of reach of whoever ends the task, with all of its channels open.
+                os.setsid()
+                give_up = time.monotonic() + 20
+                while time.monotonic() < give_up:
+                    os.write(1, b"noise " * 1000)
+                os._exit(0)
+            self.next(self.killed)
+
+        @step
+        def killed(self):
+            if os.fork() == 0:
+                os.setsid()
+                time.sleep(20)
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+def test_forked_children_that_hold_all_channels_do_not_hold_up_the_end_of_a_task(tmp_path: Path) -> None:
+    run = FlowFile(tmp_path, FORKING).run().failed()
+    assert run.done("start").outcome == "succeeded"
+    assert "SIGKILL" in run.error("killed")
+    assert run.end.ended_at - run.record.created_at < 15
