@@ -11,7 +11,7 @@ import httpx
 
 from tests.services.waiting import wait_until
 
-REQUEST_SECONDS = 30.0
+REQUEST_SECONDS = 90.0
 DAG_SECONDS = 60.0
 RUN_SECONDS = 120.0
 PAGE = 100
