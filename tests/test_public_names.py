@@ -105,6 +105,8 @@ MODULES = {
     "mutators": "MutableFlow MutableStep ContentType",
     "serializers": "ArtifactSerializer SerializationFormat",
     "secret_sources": "get_secret SecretsProvider",
+    "integrations": "ArgoEvent FlowEvent",
+    "testing": "run_flow",
 }
 
 
