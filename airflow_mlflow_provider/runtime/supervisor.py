@@ -11,6 +11,7 @@ import selectors
 import signal
 import socket
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -18,7 +19,7 @@ from typing import Protocol
 
 import msgspec
 
-from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
+from airflow_mlflow_provider.exception import MetaflowException, ObjectExists, StoreException
 from airflow_mlflow_provider.runtime.assignment import Assignment, Report, received, send
 from airflow_mlflow_provider.runtime.logs import STREAMS, Stream, StreamCapture
 from airflow_mlflow_provider.runtime.request import TaskResult
@@ -126,6 +127,7 @@ class Supervisor:
         self._by_control: dict[int, _Running] = {}
         self._next_flush = time.monotonic() + self._logs.flush_seconds
         self._uploads: list[Future[None]] = []
+        self._lost: list[str] = []
         # A local store takes a chunk in microseconds; a remote one must not hold up the other tasks.
         self._pool = None if ledger.store.url.startswith("file:") else ThreadPoolExecutor(8, "logs")
 
@@ -217,11 +219,7 @@ class Supervisor:
                 _signal_group(running.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill what still runs and wait until all logs are stored.
-
-        Raises:
-            StoreException: A log could not be stored.
-        """
+        """Kill what still runs and wait until all logs are stored; warn if one could not be."""
         self.kill("the run ended")
         self._launcher.close()
         for running in (*self._starting, *self._running.values()):
@@ -231,7 +229,20 @@ class Supervisor:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
         for upload in self._uploads:
-            upload.result()
+            self._note_loss(upload.exception())
+        if self._lost:
+            # The records are the verdict; a task that is done is not undone by its log.
+            warnings.warn(
+                f"{len(self._lost)} piece(s) of logs could not be stored. The first: {self._lost[0]}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def _note_loss(self, error: BaseException | None) -> None:
+        if isinstance(error, StoreException):
+            self._lost.append(str(error))
+        elif error is not None:
+            raise error
 
     def _capture(self, assignment: Assignment, stream: Stream) -> StreamCapture:
         def show(line: bytes) -> None:
@@ -386,10 +397,16 @@ class Supervisor:
         if store_chunk is None:
             return
         if self._pool is None:
-            store_chunk()
-        else:
-            self._uploads = [upload for upload in self._uploads if not upload.done() or upload.exception()]
-            self._uploads.append(self._pool.submit(store_chunk))
+            try:
+                store_chunk()
+            except StoreException as error:
+                self._note_loss(error)
+            return
+        ended = [upload for upload in self._uploads if upload.done()]
+        self._uploads = [upload for upload in self._uploads if not upload.done()]
+        for upload in ended:
+            self._note_loss(upload.exception())
+        self._uploads.append(self._pool.submit(store_chunk))
 
     def _enforce_deadlines(self) -> None:
         now = time.monotonic()
