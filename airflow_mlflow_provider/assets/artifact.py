@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult
 
 from airflow_mlflow_provider.flow.finish_asset import finish_asset
-from airflow_mlflow_provider.hooks.named_artifacts import SCHEME, check_name
+from airflow_mlflow_provider.hooks.artifact_versions import SCHEME, check_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.exception import MetaflowConfigError, MetaflowException
-from airflow_mlflow_provider.hooks.credentials import store_environment
+from airflow_mlflow_provider.exception import MetaflowException
+from airflow_mlflow_provider.hooks.store_connection import StoreConnection
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
-    from airflow_mlflow_provider.hooks.named_artifacts import NamedArtifact
+    from airflow_mlflow_provider.hooks.artifact_versions import NamedArtifact
     from airflow_mlflow_provider.store.abc import Store
     from airflow_mlflow_provider.store.ledger import Ledger
     from airflow_mlflow_provider.xcom.values import ValueStore
@@ -43,14 +40,15 @@ class ArtifactStoreHook(BaseHook):
     def __init__(self, artifact_store_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.artifact_store_conn_id = artifact_store_conn_id
+        self._connection = StoreConnection(artifact_store_conn_id)
 
-    @functools.cached_property
+    @property
     def url(self) -> str:
         """URL of the store.
 
         :raises MetaflowConfigError: Neither the connection nor the configuration names one.
         """
-        return self._described[0]
+        return self._connection.url
 
     def get_conn(self) -> Store:
         """Open the store; nothing is read yet.
@@ -60,21 +58,15 @@ class ArtifactStoreHook(BaseHook):
         """
         return self.store
 
-    @functools.cached_property
+    @property
     def store(self) -> Store:
         """The store, with the credentials of the connection."""
-        from airflow_mlflow_provider.store.location import open_store
+        return self._connection.store
 
-        url, environment = self._described
-        os.environ.update(environment)
-        return open_store(url)
-
-    @functools.cached_property
+    @property
     def ledger(self) -> Ledger:
         """The records of the flows in the store."""
-        from airflow_mlflow_provider.store.ledger import Ledger
-
-        return Ledger(self.store)
+        return self._connection.ledger
 
     @functools.cached_property
     def values(self) -> ValueStore:
@@ -104,7 +96,8 @@ class ArtifactStoreHook(BaseHook):
         :return: The value.
         :raises MetaflowNotFound: There is no such artifact.
         """
-        from airflow_mlflow_provider.hooks.named_artifacts import SCHEME, NamedArtifacts
+        from airflow_mlflow_provider.hooks.artifact_versions import SCHEME
+        from airflow_mlflow_provider.hooks.named_artifacts import NamedArtifacts
 
         if reference.startswith(SCHEME):
             return NamedArtifacts(self.values).load(reference.removeprefix(SCHEME))
@@ -120,7 +113,7 @@ class ArtifactStoreHook(BaseHook):
         :return: Whether it can be read, and what was found.
         """
         try:
-            url, environment = self._described
+            url, environment = self._connection.described
         except (MetaflowException, ValueError) as error:
             return False, str(error)
         quick = {"AIRFLOW__MLFLOW_PROVIDER__S3_RETRIES": "1", **environment}
@@ -137,39 +130,3 @@ class ArtifactStoreHook(BaseHook):
             return False, f"{url} did not answer within {_CHECK_SECONDS} seconds."
         said = done.stdout.strip() or (done.stderr.strip().splitlines() or ["no answer"])[-1]
         return done.returncode == 0, said
-
-    @functools.cached_property
-    def _described(self) -> tuple[str, dict[str, str]]:
-        """The URL, and the environment variables of the credentials."""
-        if self.artifact_store_conn_id is None:
-            url, conn_id = get("datastore_root"), get("aws_conn_id")
-            if not url:
-                raise MetaflowConfigError(
-                    "No artifact store is configured.",
-                    fix="Set datastore_root in [mlflow_provider] (AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT), or name a connection.",
-                )
-            given = (
-                store_environment(self.get_connection(conn_id)) if conn_id and url.startswith("s3://") else {}
-            )
-            return url, given
-        connection = self.get_connection(self.artifact_store_conn_id)
-        url = connection.extra_dejson.get("store_url") or connection.host or get("datastore_root")
-        if not url:
-            raise MetaflowConfigError(
-                f"The connection {connection.conn_id} has no store URL.",
-                fix="Give it a URL such as s3://bucket/prefix.",
-                where={"connection": connection.conn_id},
-            )
-        return url, self._credentials(connection)
-
-    def _credentials(self, connection: Connection) -> dict[str, str]:
-        extra = connection.extra_dejson
-        conn_id = extra.get("credentials_conn_id")
-        found = store_environment(self.get_connection(conn_id)) if conn_id else {}
-        own = {
-            "AWS_ACCESS_KEY_ID": connection.login,
-            "AWS_SECRET_ACCESS_KEY": connection.password,
-            "AWS_REGION": extra.get("region_name"),
-            "AWS_ENDPOINT_URL": extra.get("endpoint_url"),
-        }
-        return found | {name: value for name, value in own.items() if value}

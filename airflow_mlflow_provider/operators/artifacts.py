@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
-from airflow_mlflow_provider.hooks.named_artifacts import SCHEME, check_name
+from airflow_mlflow_provider.hooks.artifact_versions import SCHEME, check_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -12,7 +12,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow_mlflow_provider.exception import CommandException, MetaflowException
 from airflow_mlflow_provider.hooks.artifact_lookup import check_reference
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
-from airflow_mlflow_provider.hooks.named_artifacts import SCHEME
+from airflow_mlflow_provider.hooks.artifact_versions import SCHEME
 from airflow_mlflow_provider.triggers.looking import Predicate, look_for_artifact, look_for_run
 
 if TYPE_CHECKING:

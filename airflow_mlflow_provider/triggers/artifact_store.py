@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from airflow_mlflow_provider.exception import StoreAccessDenied, StoreException
-from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
+from airflow_mlflow_provider.hooks.store_connection import StoreConnection
 from airflow_mlflow_provider.triggers.looking import Predicate, look_for_artifact, look_for_run
 
 _PATIENCE_S = 600.0
@@ -29,7 +30,7 @@ class _StoreTrigger(BaseTrigger):
         self.poke_interval = poke_interval
 
     @abstractmethod
-    def look(self, hook: ArtifactStoreHook) -> dict[str, Any] | None:
+    def look(self, store: StoreConnection) -> dict[str, Any] | None:
         """What is waited for, ``None`` if it is not there yet."""
 
     @abstractmethod
@@ -49,11 +50,13 @@ class _StoreTrigger(BaseTrigger):
         yield TriggerEvent(await self._await_it())  # type: ignore[no-untyped-call]
 
     async def _await_it(self) -> dict[str, Any]:
-        hook = ArtifactStoreHook(self.artifact_store_conn_id)
+        store = StoreConnection(self.artifact_store_conn_id)
+        # Not a plain thread: a look may ask the triggerer's own loop for a connection.
+        look = sync_to_async(self.look, thread_sensitive=False)
         answered = time.monotonic()
         while True:
             try:
-                found = await asyncio.to_thread(self.look, hook)
+                found = await look(store)
                 answered = time.monotonic()
             except StoreAccessDenied as error:
                 return {"error": str(error)}
@@ -104,9 +107,9 @@ class FlowRunTrigger(_StoreTrigger):
             "since": self.since,
         }
 
-    def look(self, hook: ArtifactStoreHook) -> dict[str, Any] | None:
+    def look(self, store: StoreConnection) -> dict[str, Any] | None:
         """The facts of the run, ``None`` if there is none yet."""
-        return look_for_run(hook.ledger, self.flow, self.run_id, self.tags, self.states, self.since)
+        return look_for_run(store.ledger, self.flow, self.run_id, self.tags, self.states, self.since)
 
 
 class ArtifactTrigger(_StoreTrigger):
@@ -135,7 +138,7 @@ class ArtifactTrigger(_StoreTrigger):
         """The arguments of this class besides those of all."""
         return {"artifact": self.artifact, "predicate": self.predicate, "rejected": self.rejected}
 
-    def look(self, hook: ArtifactStoreHook) -> dict[str, Any] | None:
+    def look(self, store: StoreConnection) -> dict[str, Any] | None:
         """The facts of the artifact, ``None`` if there is none yet."""
         predicate = None if self.predicate is None else Predicate.of_data(self.predicate)
-        return look_for_artifact(hook.ledger, self.artifact, predicate, self.rejected)
+        return look_for_artifact(store.ledger, self.artifact, predicate, self.rejected)

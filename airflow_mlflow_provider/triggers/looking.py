@@ -15,7 +15,7 @@ import msgspec
 
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.hooks.artifact_lookup import find_artifact, resolve_run, run_facts, run_tags
-from airflow_mlflow_provider.hooks.named_artifacts import SCHEME, VersionRecords
+from airflow_mlflow_provider.hooks.artifact_versions import SCHEME, VersionRecords
 from airflow_mlflow_provider.plan.identity import ROOT_TASK_ID
 from airflow_mlflow_provider.plan.manifest import decode
 from airflow_mlflow_provider.store.ledger import Ledger
