@@ -35,7 +35,7 @@ def test_what_a_function_returns_becomes_a_version_that_others_fetch(ledger: Led
             return {"array": np.arange(5000), "n": 7}
 
         @task
-            def read(facts: Any) -> int:
+        def read(facts: Any) -> int:
             return int(ArtifactStoreHook().fetch(facts["artifact"])["array"].sum())
 
         facts = made()
