@@ -23,6 +23,7 @@ from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.local import LocalOptions, LocalRun, run_flow
+from airflow_mlflow_provider.runtime.package import CodePackage
 from airflow_mlflow_provider.runtime.resume import ResumeRequest, plan_resume_of
 from airflow_mlflow_provider.runtime.supervisor import LogPolicy
 
@@ -136,7 +137,7 @@ def _start(
         trigger=(lambda: emulated_trigger(session)) if resume is None else None,
     )
     context = FlowContext(session.flow_class, session.local_manifest(values["user_namespace"]))
-    ended = run_flow(context, parameters, options, printer, session.package, resume)
+    ended = run_flow(context, parameters, options, printer, lambda: _package(session), resume)
     printer.finished(ended)
     _call_exit_hooks(session, context, ended)
     return _exit_code(ended)
@@ -167,6 +168,15 @@ def _latest_local_run(session: Session) -> str:
         fix="Name a run with --origin-run-id.",
         where={"flow": session.flow_name},
     )
+
+
+def _package(session: Session) -> CodePackage | None:
+    """The code to keep with the run; a folder that is too large for that must not keep a laptop from running."""
+    try:
+        return session.package()
+    except CommandException as error:
+        click.secho(f"The run's code is not stored. {error}", fg="yellow", err=True)
+        return None
 
 
 def _exit_code(ended: LocalRun) -> int:

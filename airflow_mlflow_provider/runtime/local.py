@@ -123,7 +123,7 @@ def run_flow(
     parameters: Mapping[str, Any],
     options: LocalOptions,
     observer: RunObserver,
-    package: Callable[[], CodePackage] | None = None,
+    package: Callable[[], CodePackage | None] | None = None,
     resume: ResumeRequest | None = None,
 ) -> LocalRun:
     """Run a flow on this machine.
@@ -136,7 +136,7 @@ def run_flow(
         parameters: Values given, as JSON, by parameter name.
         options: How to run.
         observer: Is told what happens.
-        package: Makes the code package to store with the run.
+        package: Makes the code package to store with the run, or ``None`` where it cannot.
         resume: What to take over from which run; ``parameters`` are those that differ from the origin's.
 
     Raises:
@@ -177,7 +177,7 @@ class _LocalRunner:
     def run(
         self,
         parameters: Mapping[str, Any],
-        package: Callable[[], CodePackage] | None,
+        package: Callable[[], CodePackage | None] | None,
         resume: ResumeRequest | None,
     ) -> LocalRun:
         plan = None
@@ -218,7 +218,7 @@ class _LocalRunner:
     def _create(
         self,
         parameters: Mapping[str, Any],
-        package: Callable[[], CodePackage] | None,
+        package: Callable[[], CodePackage | None] | None,
         plan: ResumePlan | None,
     ) -> RunRecord:
         manifest = self._manifest
@@ -228,8 +228,8 @@ class _LocalRunner:
             parameters = keep_given_files(
                 self._flow_class, manifest, {**defaults, **parameters}, self._ledger
             )
-        if package is not None:
-            code = package()
+        code = package() if package is not None else None
+        if code is not None:
             self._ledger.put_code(code.digest, code.data)
             manifest = msgspec.structs.replace(
                 manifest, code=msgspec.structs.replace(manifest.code, digest=code.digest, script=code.script)
