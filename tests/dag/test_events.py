@@ -53,11 +53,12 @@ def runs(airflow: LiveAirflow, dag_id: str) -> list[dict[str, Any]]:
 def wait_for_next(airflow: LiveAirflow, dag_id: str, known: int) -> dict[str, Any]:
     """The run number `known` of a DAG, counted from 0, once it has ended."""
 
-    def ended() -> dict[str, Any] | None:
+    def ended() -> bool:
         found = runs(airflow, dag_id)
-        return found[known] if len(found) > known and found[known]["state"] in ENDED else None
+        return len(found) > known and found[known]["state"] in ENDED
 
-    return wait_until(ended, timeout=90, message=f"run {known} of {dag_id}", interval=0.2)
+    wait_until(ended, timeout=90, message=f"run {known} of {dag_id}", interval=0.2)
+    return runs(airflow, dag_id)[known]
 
 
 def test_a_flow_starts_when_another_has_succeeded_and_not_when_it_failed(
@@ -87,6 +88,7 @@ def test_a_flow_starts_when_another_has_succeeded_and_not_when_it_failed(
         "run",
     )
     assert run.trigger.run is not None
+    assert run.data is not None
     assert run.trigger.run.pathspec == origin == run.data.upstream
     assert run.data.word == "told"
 
@@ -104,6 +106,7 @@ def test_an_event_starts_a_flow_and_sets_its_parameters(
     assert started["state"] == "success", airflow.api.report(dag_id, started["dag_run_id"])
     pathspec = f"OnEventFlow/{airflow_run_id(dag_id, started['dag_run_id'])}"
     run = Run(pathspec, _namespace_check=False, _store=store.as_uri())
+    assert run.data is not None
     assert (run.data.count, run.data.words) == (3, ["a", "b"])
     assert run.data.event == ("new-data", identity)
     assert run.trigger is not None

@@ -30,7 +30,7 @@ def known() -> None:
     with create_session() as session:
         session.execute(delete(Connection).where(Connection.conn_id == "warehouse"))
         session.add(Connection(conn_id="warehouse", uri=CONNECTION))
-        session.merge(Variable(key="service_key", val=VALUES[1]))
+        session.merge(Variable(key="service_key", val=VALUES[1]))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.usefixtures("known")
