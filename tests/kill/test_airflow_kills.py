@@ -224,6 +224,8 @@ def test_a_pod_that_succeeds_without_a_record_fails_its_step_and_says_so(
     assert "The pod ended without a record of silent/0" in log
     ledger = Ledger(open_store(store, cache=None))
     run = airflow_run_id(name, dag_run_id)
+    # Airflow calls the sealing callback some time after the DAG run has failed.
+    wait_until(lambda: ledger.run_end("SilentFlow", run) is not None, 60, "the verdict on the run")
     end = ledger.run_end("SilentFlow", run)
     assert end is not None
     assert end.status == "failed"

@@ -129,7 +129,7 @@ def test_containers_share_an_empty_directory_and_nothing_else(pods: Pods) -> Non
     other["command"] = [
         "sh",
         "-c",
-        "until cat /shared/file; do sleep 0.05; done; ls /tmp; echo seen > /shared/answer",
+        "until cat /shared/file; do sleep 0.05; done; ls /tmp/mine 2>/dev/null; echo seen > /shared/answer",
     ]
     body["spec"]["containers"][0]["command"][2] = (
         "echo hidden > /tmp/mine; echo shown > /shared/file; until cat /shared/answer; do sleep 0.05; done"
