@@ -162,11 +162,13 @@ def test_tags_that_cannot_be_start_nothing(tmp_path: Path) -> None:
     assert not untagged.ledger.flows()
 
 
-def test_the_package_is_told_listed_and_saved(flow: FlowFile, made: FlowRun, tmp_path: Path) -> None:
+def test_the_package_is_told_listed_and_saved(tmp_path: Path) -> None:
     import zstandard
 
+    flow = FlowFile(tmp_path / "packed", FLOW)
+    (flow.folder / "helper.py").write_text("A = 1\n")
     info = flow.run("info", command="package").succeeded()
-    assert made.record.code in info.stdout
+    assert flow.run().succeeded().record.code in info.stdout
     listed = flow.run("list", command="package").succeeded().stdout.splitlines()
     assert {str(flow.path), str(flow.folder / "helper.py")} <= set(listed)
     archived = flow.run("list", "--archive", command="package").succeeded().stdout.splitlines()

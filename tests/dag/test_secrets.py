@@ -34,19 +34,15 @@ def known() -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_they_reach_the_step_and_neither_dag_nor_xcom_nor_log(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_they_reach_the_step_and_neither_dag_nor_xcom(tmp_path: Path) -> None:
     manifest = deploy("with_secrets", tmp_path)
     run = run_dag(build_dag(manifest))
     finished = Finished.of(manifest, run)
     assert finished.artifact("start", "right") is True
     assert finished.artifact("start", "host") == "db.example"
     assert finished.artifact("end", "left") == []
-    told = capfd.readouterr()
-    log = told.out + told.err
+    # That the log masks them is shown on a live Airflow below: `dag.test()` logs past the masker.
     for value in VALUES:
-        assert value not in log
         assert value not in str(run.xcoms)
         assert value.encode() not in encode(manifest)
 
