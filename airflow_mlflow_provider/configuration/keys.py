@@ -57,6 +57,7 @@ StringKey = Literal[
     "kubernetes_image",
     "local_retry_delay",
     "pod_on_finish_action",
+    "preload",
     "unpersisted_artifacts",
 ]
 OptionalStringKey = Literal[
@@ -369,6 +370,14 @@ _AIRFLOW = (
         "Splits of a foreach that get an Airflow task instance each; wider ones share instances.",
         default=512,
         minimum=1,
+    ),
+    Key(
+        "preload",
+        "string",
+        "What the scheduler and the DAG processor import once for the processes forked from them (LocalExecutor's workers, parsers): "
+        "`steps` what every step needs, `pods` the Kubernetes pod operator as well (some 100 MB), `none` nothing.",
+        default="steps",
+        choices=("none", "steps", "pods"),
     ),
     Key("event_prefix", "string", "First part of the names of namespaced events.", default="mfns"),
     Key(

@@ -6,6 +6,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from airflow_mlflow_provider.plugins import preloading
+
 URL_PREFIX = "/flows"
 
 
@@ -24,9 +26,10 @@ class _LateApp:
 
 
 class FlowPlugin(AirflowPlugin):
-    """Adds the tab "Flow" to DAG runs, and the routes behind it."""
+    """Adds the tab "Flow" to DAG runs, the routes behind it, and what long-lived processes import for those they fork."""
 
     name = "flows"
+    listeners = [preloading]  # noqa: RUF012 - Airflow's form
     fastapi_apps = [{"app": _LateApp(), "url_prefix": URL_PREFIX, "name": "Flows"}]  # noqa: RUF012 - Airflow's form
     external_views = [  # noqa: RUF012 - Airflow's form
         {

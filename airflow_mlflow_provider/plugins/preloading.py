@@ -1,0 +1,55 @@
+"""What Airflow's long-lived processes import once, so that the processes forked from them need not.
+
+A worker of the LocalExecutor is a fork of the scheduler, a task a fork of the worker, and the parser of a DAG file a fork
+of the DAG processor: what their parent has imported costs them nothing. Without it each task of a flow imports our runtime
+(0.15 s of CPU), and each pod step Airflow's pod operator (2 to 3 s).
+
+Only modules of this package and of its dependencies are imported; nothing is opened, and no flow's code is read. Processes that run
+one task, such as a KubernetesExecutor's, start nothing on which others depend, and import what their own task needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import MappingProxyType
+from typing import Any, Final
+
+from airflow.listeners import hookimpl
+
+_PARSING: Final = ("airflow_mlflow_provider.dag.load", "airflow_mlflow_provider.dag.flow_dag")
+_STEPS: Final = (
+    *_PARSING,
+    # What a task process imports before it knows its store …
+    "airflow_mlflow_provider.runtime.unit",
+    "airflow_mlflow_provider.runtime.later",
+    "airflow_mlflow_provider.runtime.task",
+    "airflow_mlflow_provider.runtime.parents",
+    "airflow_mlflow_provider.runtime.package",
+    # … and what the stores need.
+    "airflow_mlflow_provider.store._local",
+    "airflow_mlflow_provider.store._object",
+    "blake3",
+)
+_PODS: Final = (
+    "airflow_mlflow_provider.operators.kubernetes.pod_unit",
+    "airflow.providers.cncf.kubernetes.operators.pod",
+)
+# By the job that Airflow names when one of its components starts, and by the configuration key `preload`.
+_MODULES: Final = MappingProxyType(
+    {
+        "DagProcessorJob": MappingProxyType({"none": (), "steps": _PARSING, "pods": _PARSING}),
+        "SchedulerJob": MappingProxyType({"none": (), "steps": _STEPS, "pods": (*_STEPS, *_PODS)}),
+    }
+)
+
+
+@hookimpl
+def on_starting(component: Any) -> None:
+    """Import what the processes forked from this component will need; Airflow calls it before the component works."""
+    modules = _MODULES.get(getattr(component, "job_type", None) or "")
+    if modules is None:
+        return
+    from airflow_mlflow_provider.configuration import get
+
+    for module in modules[get("preload")]:
+        importlib.import_module(module)
