@@ -23,9 +23,9 @@ from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.local import LocalOptions, LocalRun, run_flow
+from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.package import CodePackage
 from airflow_mlflow_provider.runtime.resume import ResumeRequest, plan_resume_of
-from airflow_mlflow_provider.runtime.supervisor import LogPolicy
 
 _SIGNAL_BASE = 128
 _LOOKED_AT = 100

@@ -16,7 +16,12 @@ from typing import Any, Final
 
 from airflow.listeners import hookimpl
 
-_PARSING: Final = ("airflow_mlflow_provider.dag.load", "airflow_mlflow_provider.dag.flow_dag")
+_PARSING: Final = (
+    "airflow_mlflow_provider.dag.load",
+    "airflow_mlflow_provider.dag.flow_dag",
+    # What Airflow itself imports when the first DAG is made.
+    "croniter",
+)
 _STEPS: Final = (
     *_PARSING,
     # What a task process imports before it knows its store …

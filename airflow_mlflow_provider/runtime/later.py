@@ -20,8 +20,7 @@ from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.assignment import receive, send
 from airflow_mlflow_provider.runtime.child import preload, task_main
 from airflow_mlflow_provider.runtime.context import FlowContext, load_context
-from airflow_mlflow_provider.runtime.launching import start_method
-from airflow_mlflow_provider.runtime.supervisor import Launcher
+from airflow_mlflow_provider.runtime.launching import Launcher, start_method
 from airflow_mlflow_provider.runtime.zygote import Zygote
 
 

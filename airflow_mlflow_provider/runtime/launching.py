@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 import threading
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from airflow_mlflow_provider.exception import MetaflowConfigError
 
@@ -15,6 +15,26 @@ START_METHOD_VARIABLE: Final = "MLFLOW_PROVIDER_START_METHOD"
 ANSWER: Final = struct.Struct("!cii")
 STARTED: Final = b"S"
 ENDED: Final = b"X"
+
+
+class Launcher(Protocol):
+    """Starts task processes; :class:`~airflow_mlflow_provider.runtime.zygote.Zygote` is the usual one."""
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when an answer waits."""
+        ...
+
+    def fork(self, control: int, stdout: int, stderr: int) -> None:
+        """Ask for a task process on these descriptors."""
+        ...
+
+    def answers(self) -> list[tuple[bytes, int, int]] | None:
+        """``(b"S", pid, 0)`` for each start and ``(b"X", pid, wait status)`` for each end; ``None`` if gone."""
+        ...
+
+    def close(self) -> None:
+        """End all task processes. May be called again."""
+        ...
 
 
 class Answers:

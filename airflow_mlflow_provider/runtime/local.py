@@ -27,13 +27,14 @@ from airflow_mlflow_provider.runtime.fallback import stand_in
 from airflow_mlflow_provider.runtime.frontier import Frontier
 from airflow_mlflow_provider.runtime.heartbeat import Pulse
 from airflow_mlflow_provider.runtime.included_files import has_files, keep_given_files
-from airflow_mlflow_provider.runtime.launching import start_method
+from airflow_mlflow_provider.runtime.launching import Launcher, start_method
+from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import CodePackage
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.resume import ResumePlan, ResumeRequest, plan_resume_of
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
-from airflow_mlflow_provider.runtime.supervisor import Launcher, LogPolicy, Supervisor
+from airflow_mlflow_provider.runtime.supervisor import Supervisor
 from airflow_mlflow_provider.runtime.zygote import Zygote
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store

@@ -11,44 +11,23 @@ import selectors
 import signal
 import socket
 import time
-import warnings
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Protocol
 
-import msgspec
-
-from airflow_mlflow_provider.exception import MetaflowException, ObjectExists, StoreException
+from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
 from airflow_mlflow_provider.runtime.assignment import Assignment, Report, received, send
+from airflow_mlflow_provider.runtime.death import describe_status, record_of_death, signal_group
+from airflow_mlflow_provider.runtime.launching import Launcher
+from airflow_mlflow_provider.runtime.log_storing import LogPolicy, LogStorer
 from airflow_mlflow_provider.runtime.logs import STREAMS, Stream, StreamCapture
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import DoneRecord, ExceptionRecord
+from airflow_mlflow_provider.store.records import DoneRecord
 
 _READ_SIZE = 1 << 16
 _LARGEST_PIPE = 1 << 20
-
-
-class Launcher(Protocol):
-    """Starts task processes; :class:`~airflow_mlflow_provider.runtime.zygote.Zygote` is the usual one."""
-
-    def fileno(self) -> int:
-        """The descriptor that becomes readable when an answer waits."""
-        ...
-
-    def fork(self, control: int, stdout: int, stderr: int) -> None:
-        """Ask for a task process on these descriptors."""
-        ...
-
-    def answers(self) -> list[tuple[bytes, int, int]] | None:
-        """``(b"S", pid, 0)`` for each start and ``(b"X", pid, wait status)`` for each end; ``None`` if gone."""
-        ...
-
-    def close(self) -> None:
-        """End all task processes. May be called again."""
-        ...
 
 
 class Observer(Protocol):
@@ -64,18 +43,6 @@ class Observer(Protocol):
 
 
 StandIn = Callable[[Assignment, str], "DoneRecord | None"]
-
-
-class LogPolicy(msgspec.Struct, frozen=True):
-    """How logs are kept.
-
-    Attributes:
-        max_bytes: Bytes kept of each stream of each attempt.
-        flush_seconds: How often what has come is stored.
-    """
-
-    max_bytes: int = 10_000_000
-    flush_seconds: float = 2.0
 
 
 class _Running:
@@ -125,11 +92,7 @@ class Supervisor:
         self._running: dict[int, _Running] = {}
         self._by_pipe: dict[int, _Running] = {}
         self._by_control: dict[int, _Running] = {}
-        self._next_flush = time.monotonic() + self._logs.flush_seconds
-        self._uploads: list[Future[None]] = []
-        self._lost: list[str] = []
-        # A local store takes a chunk in microseconds; a remote one must not hold up the other tasks.
-        self._pool = None if ledger.store.url.startswith("file:") else ThreadPoolExecutor(8, "logs")
+        self._storer = LogStorer(ledger.store.url, self._logs.flush_seconds)
 
     @property
     def count(self) -> int:
@@ -202,7 +165,9 @@ class Supervisor:
             else:
                 ended += self._launcher_events(statuses)
         self._enforce_deadlines()
-        self._flush_in_time()
+        self._storer.store_in_turn(
+            capture for running in self._running.values() for capture in running.captures.values()
+        )
         return [(r.assignment, self._conclude(r, statuses.get(r.pid, 0))) for r in ended]
 
     def kill(self, because: str, only: Callable[[Assignment], bool] = lambda _: True) -> None:
@@ -216,7 +181,7 @@ class Supervisor:
             if only(running.assignment):
                 running.killed_because = running.killed_because or because
                 running.abandoned = True
-                _signal_group(running.pid, signal.SIGKILL)
+                signal_group(running.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill what still runs and wait until all logs are stored; warn if one could not be."""
@@ -226,23 +191,7 @@ class Supervisor:
             self._finish_streams(running)
             self._stop_listening(running)
         self._selector.close()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-        for upload in self._uploads:
-            self._note_loss(upload.exception())
-        if self._lost:
-            # The records are the verdict; a task that is done is not undone by its log.
-            warnings.warn(
-                f"{len(self._lost)} piece(s) of logs could not be stored. The first: {self._lost[0]}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-
-    def _note_loss(self, error: BaseException | None) -> None:
-        if isinstance(error, StoreException):
-            self._lost.append(str(error))
-        elif error is not None:
-            raise error
+        self._storer.close()
 
     def _capture(self, assignment: Assignment, stream: Stream) -> StreamCapture:
         def show(line: bytes) -> None:
@@ -254,7 +203,7 @@ class Supervisor:
         now = time.monotonic()
         waits = [seconds] if seconds is not None else []
         if self.count:
-            waits.append(max(0.0, self._next_flush - now))
+            waits.append(self._storer.seconds_to_turn)
             waits += [max(0.0, r.deadline - now) for r in self._running.values() if r.deadline is not None]
         return min(waits) if waits else None
 
@@ -281,7 +230,7 @@ class Supervisor:
         ended = [*self._starting, *self._running.values()]
         for running in self._running.values():
             running.killed_because = "the process that starts tasks died"
-            _signal_group(running.pid, signal.SIGKILL)
+            signal_group(running.pid, signal.SIGKILL)
         for running in self._starting:
             running.killed_because = "the process that starts tasks died before this one started"
         self._starting.clear()
@@ -329,7 +278,7 @@ class Supervisor:
 
     def _conclude(self, running: _Running, status: int) -> TaskResult:
         # Its own children have no more to say; whoever has left its process group may hold the channels open for ever.
-        _signal_group(running.pid, signal.SIGKILL)
+        signal_group(running.pid, signal.SIGKILL)
         for pipe in list(running.pipes):
             self._drain(running, pipe)
         report = self._report(running)
@@ -363,7 +312,7 @@ class Supervisor:
     def _result_without_report(self, running: _Running, report: Report | None, status: int) -> TaskResult:
         key = running.assignment.key
         cause = report.store_error if report else running.killed_because or describe_status(status)
-        failure = _record_of_death(running.assignment, cause)
+        failure = record_of_death(running.assignment, cause)
         try:
             record = self._ledger.done(key)
             if record is None:
@@ -381,32 +330,7 @@ class Supervisor:
         for pipe in list(running.pipes):
             self._close_pipe(running, pipe)
         for capture in running.captures.values():
-            self._upload(capture)
-
-    def _flush_in_time(self) -> None:
-        now = time.monotonic()
-        if now < self._next_flush:
-            return
-        self._next_flush = now + self._logs.flush_seconds
-        for running in self._running.values():
-            for capture in running.captures.values():
-                self._upload(capture)
-
-    def _upload(self, capture: StreamCapture) -> None:
-        store_chunk = capture.take_chunk()
-        if store_chunk is None:
-            return
-        if self._pool is None:
-            try:
-                store_chunk()
-            except StoreException as error:
-                self._note_loss(error)
-            return
-        ended = [upload for upload in self._uploads if upload.done()]
-        self._uploads = [upload for upload in self._uploads if not upload.done()]
-        for upload in ended:
-            self._note_loss(upload.exception())
-        self._uploads.append(self._pool.submit(store_chunk))
+            self._storer.store(capture)
 
     def _enforce_deadlines(self) -> None:
         now = time.monotonic()
@@ -414,34 +338,4 @@ class Supervisor:
             if running.deadline is not None and now > running.deadline:
                 running.deadline = None
                 running.killed_because = "the step did not end within its time limit, and was killed"
-                _signal_group(running.pid, signal.SIGKILL)
-
-
-def _record_of_death(assignment: Assignment, cause: str) -> DoneRecord:
-    now = time.time()
-    return DoneRecord(
-        key=assignment.key,
-        outcome="failed",
-        started_at=now,
-        ended_at=now,
-        index_path=assignment.index_path,
-        iteration=assignment.iteration,
-        parents=assignment.parents or (),
-        exception=ExceptionRecord("process", cause),
-    )
-
-
-def describe_status(status: int) -> str:
-    """A wait status in words: the signal, or the exit code."""
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        name = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
-        hint = " (out of memory?)" if number == signal.SIGKILL else ""
-        return f"the process was killed by {name}{hint}"
-    return f"the process exited with code {os.WEXITSTATUS(status)} without a record"
-
-
-def _signal_group(pid: int, sig: signal.Signals) -> None:
-    if pid > 0:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, sig)
+                signal_group(running.pid, signal.SIGKILL)

@@ -28,11 +28,12 @@ from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_poli
 from airflow_mlflow_provider.runtime.fallback import caught_death, stand_in
 from airflow_mlflow_provider.runtime.frontier import Work, gang_place
 from airflow_mlflow_provider.runtime.later import LaterLauncher, later_launcher
+from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
-from airflow_mlflow_provider.runtime.supervisor import LogPolicy, Supervisor
+from airflow_mlflow_provider.runtime.supervisor import Supervisor
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
