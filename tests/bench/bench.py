@@ -42,9 +42,7 @@ class Bench:
         folder = BUILD / "metaflow"
         python = folder / "bin" / "python"
         if not python.exists():
-            uv = shutil.which("uv")
-            if uv is None:
-                raise BenchFailed("The benchmarks install their peers with uv, which is not on the PATH.")
+            uv = _uv()
             checked([uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
             checked([uv, "pip", "install", "--quiet", "--python", str(python), *_PEERS])
         return str(python)
@@ -174,3 +172,14 @@ def checked(
             f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
         )
     return ended.stdout
+
+
+def _uv() -> str:
+    """uv, from the machine or from where `.ci/bootstrap` has put it."""
+    own = ROOT / ".venv" / ".tools" / "bin" / "uv"
+    found = shutil.which("uv") or (str(own) if own.exists() else None)
+    if found is None:
+        raise BenchFailed(
+            "The benchmarks install their peers with uv; `make bench` brings it, or install it on the PATH."
+        )
+    return found
