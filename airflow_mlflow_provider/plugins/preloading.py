@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from airflow.listeners import hookimpl
 
+_TASK_PROCESS: Final = "airflow_mlflow_provider.runtime.child"
 _PARSING: Final = (
     "airflow_mlflow_provider.dag.load",
     "airflow_mlflow_provider.dag.flow_dag",
@@ -25,6 +26,7 @@ _PARSING: Final = (
 _STEPS: Final = (
     *_PARSING,
     # What a task process imports before it knows its store …
+    _TASK_PROCESS,
     "airflow_mlflow_provider.runtime.unit",
     "airflow_mlflow_provider.runtime.later",
     "airflow_mlflow_provider.runtime.task",
@@ -56,5 +58,10 @@ def on_starting(component: Any) -> None:
         return
     from airflow_mlflow_provider.configuration import get
 
-    for module in modules[get("preload")]:
+    wanted = modules[get("preload")]
+    for module in wanted:
         importlib.import_module(module)
+    if _TASK_PROCESS in wanted:
+        from airflow_mlflow_provider.runtime.child import prepare_decoders
+
+        prepare_decoders()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
+import msgspec
+
 from airflow_mlflow_provider.exception import DataException
 from airflow_mlflow_provider.runtime.assignment import Assignment, Report, receive, send
 from airflow_mlflow_provider.runtime.context import FlowContext
@@ -46,14 +48,25 @@ def preload(store: str) -> None:
     Args:
         store: URL of the artifact store.
     """
-    import blake3  # noqa: F401 - hashes records and artifacts
+    import blake3  # noqa: F401 - hashes artifacts
 
     import airflow_mlflow_provider.runtime.task
     from airflow_mlflow_provider.store.location import REMOTE_SCHEMES, open_store
 
+    prepare_decoders()
     open_store(store)
     if store.partition("://")[0] in REMOTE_SCHEMES:
         import airflow_mlflow_provider.store._object  # noqa: F401
+
+
+def prepare_decoders() -> None:
+    """Let msgspec learn the types of what tasks read, which takes some 10 ms, in the process that they are forked from."""
+    from airflow_mlflow_provider.plan.manifest import FlowManifest
+    from airflow_mlflow_provider.store.records import Carried, DoneRecord, RunEnd, RunRecord
+
+    for kind in (Assignment, Report, FlowManifest, RunRecord, RunEnd, Carried, DoneRecord):
+        # What is learnt is kept with the class.
+        msgspec.json.Decoder(kind)
 
 
 def forget_inherited_randomness() -> None:
