@@ -47,11 +47,15 @@ docs: ## The documentation, into build/docs
 	@.ci/bootstrap docs
 	@$(PYTHON_RUN) -m sphinx -W -b html docs build/docs
 
+ui: setup ## The front end's bundles, from airflow_mlflow_provider/frontend
+	@.ci/ui
+
 lock: setup ## Refresh the tested versions: .ci/constraints.txt and the step image's requirements
 	@.ci/lock
 
 clean: ## Remove what the other targets made, .venv included
 	rm -rf .venv build dist .demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
+	rm -rf airflow_mlflow_provider/frontend/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-full bench lint format types docs lock clean
+.PHONY: help setup demo test test-full bench lint format types docs ui lock clean

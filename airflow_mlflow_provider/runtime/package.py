@@ -88,7 +88,7 @@ def build_package(
         _add(files, source, name)
     if with_runtime:
         package = Path(__file__).resolve().parent.parent
-        own = _files(package, (".py", ".json", ".typed"), ())
+        own = _files(package, (".py", ".json", ".typed"), (package / "frontend",))
         files.update({f"{RUNTIME_FOLDER}/{package.name}/{name}": path for name, path in own})
     sizes = {
         name: len(source) if isinstance(source, bytes) else source.stat().st_size
