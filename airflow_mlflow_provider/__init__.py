@@ -153,7 +153,6 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 # Public names that are promised and not made yet, with the issue that makes them.
 _NOT_YET = {
     "S3": 4,
-    "cards": 6,
     "inspect_spin": 5,
 }
 
@@ -187,6 +186,7 @@ __all__ = [
     "batch",
     "cache",
     "card",
+    "cards",
     "catch",
     "checkpoint",
     "conda",
@@ -230,6 +230,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "cards":
+        return importlib.import_module(f"{__name__}.cards")
     home = _HOME_OF.get(name)
     if home is not None:
         value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
@@ -247,4 +249,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME_OF})
+    return sorted({*globals(), *_HOME_OF, "cards"})

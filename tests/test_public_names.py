@@ -106,6 +106,11 @@ MODULES = {
     "serializers": "ArtifactSerializer SerializationFormat",
     "secret_sources": "get_secret SecretsProvider",
     "integrations": "ArgoEvent FlowEvent",
+    "cards": "get_cards MetaflowCard MetaflowCardComponent Markdown Table Image Artifact Error VegaChart ProgressBar "
+    "ValueBox PythonCode EventsTimeline JSONViewer YAMLViewer DefaultCard BlankCard ErrorCard PageComponent Card "
+    "CardContainer CardNotPresentException TaskNotFoundException CardClassFoundException IncorrectCardArgsException "
+    "UnrenderableCardException IncorrectArgumentException IncorrectPathspecException TypeRequiredException "
+    "UnresolvableDatastoreException ComponentOverwriteNotSupportedException",
     "testing": "run_flow",
 }
 

@@ -25,6 +25,7 @@ _COMMANDS = {
     "package": "package_commands",
     "help": "inspect_commands",
     "logs": "logs_commands",
+    "card": "card_commands",
     "airflow": "airflow_commands",
 }
 

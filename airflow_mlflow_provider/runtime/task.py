@@ -12,6 +12,7 @@ What happens, in order, and what a death at any point leaves behind:
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import sys
@@ -20,8 +21,10 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from airflow_mlflow_provider.exception import MetaflowException, MetaflowInternalError
+from airflow_mlflow_provider.flow.decorators.base import StepDecorator
 from airflow_mlflow_provider.flow.decorators.lifecycle import run_attempt
 from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.flow.preparation import step_decorators, user_step_decorators
@@ -115,6 +118,7 @@ class _TaskRunner:
         # What a record says of the way to the task, also if the task fails.
         self.parents: tuple[DoneRecord, ...] = ()
         self.frames: tuple[Frame, ...] = ()
+        self.cards: Any = None
 
     def run(self) -> TaskResult:
         self.ledger.begin(
@@ -131,6 +135,9 @@ class _TaskRunner:
         except BaseException as error:  # noqa: BLE001 - whatever user code raises becomes a record
             record = self._failure(error)
         self.ledger.commit(record)
+        # The record stands: nothing that happens to a card changes how the task ended.
+        if self.cards is not None:
+            self.cards.finish(record)
         return result_of(record)
 
     def _attempt(self) -> DoneRecord:
@@ -152,8 +159,10 @@ class _TaskRunner:
         flow.__dict__[TASK_ATTRIBUTE] = task
         inputs = Inputs(parents, self.reader, files) if self.node.has_inputs else None
         announce(self.context.manifest, self.ledger, self.assignment)
+        decorators = step_decorators(self.context.flow_class, self.key.step)
+        self._open_cards(decorators, flow)
         verdict = run_attempt(
-            step_decorators(self.context.flow_class, self.key.step),
+            decorators,
             _AttemptView(self.assignment, flow),
             lambda: self._call(flow, inputs),
         )
@@ -179,6 +188,13 @@ class _TaskRunner:
             exception=None if verdict.caught is None else exception_record(verdict.caught),
             metadata=self.metadata,
         )
+
+    def _open_cards(self, decorators: Sequence[StepDecorator], flow: FlowSpec) -> None:
+        cards = [decorator for decorator in decorators if decorator.name == "card"]
+        if cards:
+            # Cards stand above this room; naming them as text keeps the arrow pointing down.
+            room = importlib.import_module("airflow_mlflow_provider.cards.attempt")
+            self.cards = room.open_cards(cards, self.key, self.context.manifest, self.ledger, flow)
 
     def _call(self, flow: FlowSpec, inputs: Inputs | None) -> None:
         self._run_step(flow, inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, overload
 
@@ -35,8 +36,8 @@ class CardDecorator(StepDecorator):
     def check(self) -> Iterator[Problem]:
         """Warn of ids that cannot be used, and of types that nothing here knows."""
         kind = self.attributes["type"]
-        if kind not in BUILT_IN_TYPES and kind not in (installed := installed_types()):
-            known = ", ".join((*BUILT_IN_TYPES, *installed))
+        if kind not in BUILT_IN_TYPES and kind not in (others := (*declared_types(), *installed_types())):
+            known = ", ".join((*BUILT_IN_TYPES, *others))
             yield Problem(
                 "D008",
                 f"@card: no card of the type {kind!r} is known here; known are {known}.",
@@ -64,6 +65,15 @@ class CardDecorator(StepDecorator):
                 "Give each card of a step an id of its own.",
                 "W",
             )
+
+
+def declared_types() -> tuple[str, ...]:
+    """The types of cards in the lists ``CARDS`` of the modules that are imported by now."""
+    declared = (
+        vars(module).get("CARDS") for module in list(sys.modules.values()) if hasattr(module, "__dict__")
+    )
+    found = (getattr(kind, "type", "") for kinds in declared if isinstance(kinds, list) for kind in kinds)
+    return tuple(sorted({kind for kind in found if isinstance(kind, str) and kind}))
 
 
 def installed_types() -> tuple[str, ...]:

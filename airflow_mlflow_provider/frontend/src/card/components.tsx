@@ -1,3 +1,4 @@
+import { Component as ViewComponent, type ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Code } from "../shared/code";
 import { DataView } from "../shared/data";
@@ -26,7 +27,7 @@ function Table({ table }: { table: ComponentOf<"table"> }) {
       <div class="scroll" role="region" aria-label="Table" tabIndex={0}>
         <table>
           {table.headers.length > 0 && (
-            <thead><tr>{table.headers.map((head, index) => <th key={index} scope="col"><CellView cell={head} /></th>)}</tr></thead>
+            <thead><tr>{table.headers.map((head, index) => <th key={index} scope="col" class={typeof rows[0]?.[index] === "number" ? "number" : ""}><CellView cell={head} /></th>)}</tr></thead>
           )}
           <tbody>
             {rows.map((row, index) => (
@@ -100,7 +101,7 @@ function ValueBox({ box }: { box: ComponentOf<"value"> }) {
 function ArtifactView({ artifact }: { artifact: ArtifactRow }) {
   return (
     <div class="artifact">
-      <div><strong>{artifact.name}</strong> <code>{artifact.type}</code> {artifact.size > 0 && <span class="muted">{bytes(artifact.size)}</span>}</div>
+      <div><strong>{artifact.name}</strong> <code>{artifact.kind}</code> {artifact.size !== undefined && <span class="muted">{bytes(artifact.size)}</span>}</div>
       {artifact.note ? <div class="muted">{artifact.note}</div> : <PreviewView preview={artifact.preview} />}
     </div>
   );
@@ -110,13 +111,13 @@ function Artifacts({ items }: { items: ArtifactRow[] }) {
   return (
     <div class="scroll" role="region" aria-label="Artifacts" tabIndex={0}>
       <table>
-        <thead><tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col">Size</th><th scope="col">Value</th></tr></thead>
+        <thead><tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col" class="number">Size</th><th scope="col">Value</th></tr></thead>
         <tbody>
           {items.map((one) => (
             <tr key={one.name}>
               <th scope="row">{one.name}</th>
-              <td><code>{one.type}</code></td>
-              <td class="number">{bytes(one.size)}</td>
+              <td><code>{one.kind}</code></td>
+              <td class="number">{one.size === undefined ? "" : bytes(one.size)}</td>
               <td>{one.note ? <span class="muted">{one.note}</span> : <PreviewView preview={one.preview} />}</td>
             </tr>
           ))}
@@ -140,8 +141,26 @@ function Facts({ items }: { items: [string, Cell][] }) {
   return <dl class="facts">{items.map(([name, value]) => <div key={name}><dt>{name}</dt><dd><CellView cell={value} /></dd></div>)}</dl>;
 }
 
+/** Keeps what one component breaks, such as data in a form that was not expected, from the rest of the card. */
+class Guard extends ViewComponent<{ what: string; children: ComponentChildren }, { failed: string }> {
+  override state = { failed: "" };
+
+  override componentDidCatch(error: unknown): void {
+    this.setState({ failed: String(error) });
+  }
+
+  override render() {
+    if (this.state.failed) return <p class="muted" role="note">This {this.props.what} cannot be shown: {this.state.failed}</p>;
+    return this.props.children;
+  }
+}
+
 /** One component of a card. */
 export function ComponentView({ component }: { component: Component }) {
+  return <Guard what={component.type}><Shown component={component} /></Guard>;
+}
+
+function Shown({ component }: { component: Component }) {
   switch (component.type) {
     case "markdown":
       return <div class="markdown" dangerouslySetInnerHTML={{ __html: markdown(component.text) }} />;

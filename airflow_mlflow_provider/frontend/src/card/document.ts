@@ -50,8 +50,10 @@ export interface Preview {
 
 export interface ArtifactRow {
   name: string;
-  type: string;
-  size: number;
+  /** Name of the value's type. */
+  kind: string;
+  /** Bytes; 0 where it is not known. */
+  size?: number;
   preview?: Preview | null;
   note?: string;
 }

@@ -1,12 +1,13 @@
 import { render } from "preact";
 import { followTheme } from "../shared/theme";
+import { vegaIsAt } from "./chart";
 import type { CardDocument } from "./document";
 import { CardView } from "./viewer";
 
 interface Page {
   card: CardDocument;
   /** Where the card can be asked for again while its step runs. */
-  live?: { url: string; seconds: number };
+  live?: { url: string; seconds: number; vega: string };
 }
 
 function show(card: CardDocument): void {
@@ -34,5 +35,6 @@ async function follow(url: string, seconds: number): Promise<void> {
 
 const { card, live } = JSON.parse(document.getElementById("card")?.textContent ?? "{}") as Page;
 followTheme();
+if (live) vegaIsAt(live.vega);
 show(card);
 if (live && card.status === "running") void follow(live.url, live.seconds);

@@ -5,7 +5,8 @@ const marked = new Marked({ gfm: true, breaks: false, async: false });
 
 // Links leave the frame they are in; nothing of the page is handed on.
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
-  if (node instanceof HTMLAnchorElement && node.hasAttribute("href")) {
+  const address = node instanceof HTMLAnchorElement ? node.getAttribute("href") : null;
+  if (address && !/^[#/]/.test(address)) {
     node.setAttribute("target", "_blank");
     node.setAttribute("rel", "noopener noreferrer");
   }
@@ -17,7 +18,7 @@ export function sanitise(html: string): string {
     USE_PROFILES: { html: true, svg: true },
     FORBID_TAGS: ["style", "form", "input", "button", "select", "textarea", "audio", "video", "source", "picture", "use"],
     FORBID_ATTR: ["style", "srcset", "background", "action", "ping", "id", "name"],
-    ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|data:image\/(?:png|jpe?g|gif|webp);)/i,
+    ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|\/(?!\/)|data:image\/(?:png|jpe?g|gif|webp);)/i,
     ALLOW_DATA_ATTR: false,
   });
 }

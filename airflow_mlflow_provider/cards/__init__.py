@@ -1,0 +1,68 @@
+"""Cards: reports that steps make of themselves; components to put in, types to extend, and reading them back."""
+
+from airflow_mlflow_provider.cards.card import BlankCard, DefaultCard, ErrorCard, MetaflowCard
+from airflow_mlflow_provider.cards.component import MetaflowCardComponent
+from airflow_mlflow_provider.cards.components import (
+    Artifact,
+    Error,
+    EventsTimeline,
+    Image,
+    JSONViewer,
+    Markdown,
+    PageComponent,
+    ProgressBar,
+    PythonCode,
+    Table,
+    ValueBox,
+    VegaChart,
+    YAMLViewer,
+)
+from airflow_mlflow_provider.cards.exception import (
+    CardClassFoundException,
+    CardException,
+    CardNotPresentException,
+    ComponentOverwriteNotSupportedException,
+    IncorrectArgumentException,
+    IncorrectCardArgsException,
+    IncorrectPathspecException,
+    TaskNotFoundException,
+    TypeRequiredException,
+    UnrenderableCardException,
+    UnresolvableDatastoreException,
+)
+from airflow_mlflow_provider.cards.reading import Card, CardContainer, get_cards
+
+__all__ = [
+    "Artifact",
+    "BlankCard",
+    "Card",
+    "CardClassFoundException",
+    "CardContainer",
+    "CardException",
+    "CardNotPresentException",
+    "ComponentOverwriteNotSupportedException",
+    "DefaultCard",
+    "Error",
+    "ErrorCard",
+    "EventsTimeline",
+    "Image",
+    "IncorrectArgumentException",
+    "IncorrectCardArgsException",
+    "IncorrectPathspecException",
+    "JSONViewer",
+    "Markdown",
+    "MetaflowCard",
+    "MetaflowCardComponent",
+    "PageComponent",
+    "ProgressBar",
+    "PythonCode",
+    "Table",
+    "TaskNotFoundException",
+    "TypeRequiredException",
+    "UnrenderableCardException",
+    "UnresolvableDatastoreException",
+    "ValueBox",
+    "VegaChart",
+    "YAMLViewer",
+    "get_cards",
+]

@@ -1,0 +1,117 @@
+"""A card as it is stored: one JSON object of an attempt, ``…/A/card-00.json``, which live updates overwrite.
+
+It holds data only; the viewer (``static/card.js``, ``frontend/src/card``) shows it. :mod:`.page` joins both into a page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+from airflow_mlflow_provider.exception import CorruptedDataException, UnreadableArtifactException
+from airflow_mlflow_provider.store.records import AttemptKey
+
+DOCUMENT_VERSION = 1
+Status = Literal["running", "succeeded", "failed"]
+
+
+class CardDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A card.
+
+    Attributes:
+        type: Type of the card, such as ``default``.
+        hash: Names the card among all cards; it stays the same while the card is updated.
+        title: Heading.
+        pathspec: The task that it belongs to.
+        attempt: Number of the attempt.
+        status: Whether the step still runs, and how it ended.
+        created_at: When it was rendered, in Unix seconds.
+        components: Its content, from the top down: dicts with a ``type``.
+        id: Its name in ``current.card["id"]``.
+        rank: ``high``, ``medium``, ``low`` or ``None``.
+        html: The page of a type that renders its own HTML.
+        data: What the step last handed to ``current.card.refresh``, or what the type made of it.
+        reload_token: Changes when the page of a running step is to be loaded anew.
+    """
+
+    type: str
+    hash: str
+    title: str
+    pathspec: str
+    attempt: int
+    status: Status
+    created_at: float
+    components: list[Any] = []
+    id: str | None = None
+    rank: str | None = None
+    html: str | None = None
+    data: Any = None
+    reload_token: str | None = None
+    version: int = DOCUMENT_VERSION
+
+    @property
+    def holds_chart(self) -> bool:
+        """Whether showing it needs the bundle for charts."""
+        return _holds(self.components, "chart")
+
+    @property
+    def holds_html(self) -> bool:
+        """Whether HTML of its author's is in it, which belongs into a sandbox."""
+        return self.html is not None or _holds(self.components, "html")
+
+
+def card_key(key: AttemptKey, index: int) -> str:
+    """Where the card at a position among the attempt's cards is stored."""
+    return f"{key.prefix}/card-{index:02d}.json"
+
+
+def card_index(name: str) -> int | None:
+    """The position that the last part of a key tells, ``None`` if it is not that of a card."""
+    number = name.removeprefix("card-").removesuffix(".json")
+    is_card = name.startswith("card-") and name.endswith(".json") and number.isdecimal()
+    return int(number) if is_card else None
+
+
+def card_hash(key: AttemptKey, index: int, kind: str, id: str | None) -> str:
+    """20 hex digits that name a card among all cards."""
+    text = "\0".join((key.pathspec, str(key.attempt), str(index), kind, id or ""))
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def encode_card(document: CardDocument) -> bytes:
+    """The document as JSON."""
+    # Compact, with what a client's viewer may ask for even where it has its default.
+    fields = {name: getattr(document, name) for name in document.__struct_fields__}
+    return msgspec.json.encode(fields, enc_hook=str)
+
+
+def decode_card(data: bytes | memoryview, key: str) -> CardDocument:
+    """The document that :func:`encode_card` wrote.
+
+    Raises:
+        CorruptedDataException: It cannot be read.
+        UnreadableArtifactException: It was written by a later version.
+    """
+    try:
+        document = msgspec.json.decode(data, type=CardDocument)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CorruptedDataException(
+            f"The card '{key}' cannot be read: {error}.",
+            fix="Make it again with the command `card create`.",
+            where={"key": key},
+        ) from error
+    if document.version > DOCUMENT_VERSION:
+        raise UnreadableArtifactException(
+            f"The card '{key}' has version {document.version}; this is the reader of version {DOCUMENT_VERSION}.",
+            fix="Update airflow-mlflow-provider.",
+            where={"key": key},
+        )
+    return document
+
+
+def _holds(value: Any, kind: str) -> bool:
+    if isinstance(value, dict):
+        return value.get("type") == kind or any(_holds(one, kind) for one in value.values())
+    return isinstance(value, list) and any(_holds(one, kind) for one in value)
