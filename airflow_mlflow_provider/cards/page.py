@@ -66,8 +66,8 @@ def viewer_file(name: str) -> str:
         MetaflowInternalError: It is not installed.
     """
     try:
-        # The end of a script element must not stand in a script.
-        return (STATIC / name).read_text("utf-8").replace("</script", "<\\/script")
+        # Neither may stand in a script element: the one ends it, the other can keep it from ending.
+        return (STATIC / name).read_text("utf-8").replace("</script", "<\\/script").replace("<!--", "<\\!--")
     except FileNotFoundError:
         raise MetaflowInternalError(
             f"The viewer of cards is incomplete: {name} is missing.",

@@ -103,8 +103,9 @@ class CardServer(ThreadingHTTPServer):
 
     def _card(self, place: list[str]) -> CardDocument:
         run, step, task, attempt, index = place
-        if not (attempt.isdecimal() and index.isdecimal()):
-            raise MetaflowNotFound("Attempts and cards have numbers.", fix="Begin at /.")
+        strange = any("/" in part or part in (".", "..") for part in place)
+        if strange or not (attempt.isdecimal() and index.isdecimal()):
+            raise MetaflowNotFound("That is not the address of a card.", fix="Begin at /.")
         return attempt_card(
             ledger_of(self.store), AttemptKey(self.served.flow, run, step, task, int(attempt)), int(index)
         )

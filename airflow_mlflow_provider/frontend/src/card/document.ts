@@ -101,12 +101,9 @@ export function isComponent(cell: unknown): cell is Component {
   return typeof cell === "object" && cell !== null && !Array.isArray(cell) && "type" in cell;
 }
 
-/** Whether a component or one inside it is HTML of the user's, which needs a frame in which its scripts may run. */
-export function holdsHtml(components: Component[]): boolean {
-  return components.some((one) => {
-    if (one.type === "html") return true;
-    if (one.type === "section") return holdsHtml(one.children);
-    if (one.type === "table") return holdsHtml(one.rows.flat().filter(isComponent));
-    return false;
-  });
+/** Whether HTML of the user's is anywhere in a value; it needs a frame in which its scripts may run. */
+export function holdsHtml(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (!Array.isArray(value) && (value as { type?: unknown }).type === "html") return true;
+  return Object.values(value).some(holdsHtml);
 }

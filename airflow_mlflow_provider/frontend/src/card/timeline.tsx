@@ -27,7 +27,7 @@ export function Timeline({ timeline }: { timeline: ComponentOf<"timeline"> }) {
   const facts = Object.entries(timeline.stats).filter(([, value]) => typeof value === "number" || typeof value === "string");
   return (
     <section class="timeline" aria-label={timeline.title ?? "Events"}>
-      {timeline.title && <h3>{timeline.title}</h3>}
+      {timeline.title && <strong>{timeline.title}</strong>}
       {facts.length > 0 && (
         <p class="muted">
           {facts.map(([name, value]) => `${name.replaceAll("_", " ")}: ${typeof value === "number" ? number(value) : String(value)}`).join(" · ")}

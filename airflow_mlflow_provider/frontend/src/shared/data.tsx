@@ -81,7 +81,7 @@ export function DataView({ data, format = "json", collapsible = true, maxHeight,
     <div class="data">
       {(title || copy) && (
         <div class="data-bar">
-          <h3>{title}</h3>
+          <strong>{title}</strong>
           {copy && <button type="button" onClick={copyNow} aria-live="polite">{copied ? "Copied" : "Copy"}</button>}
         </div>
       )}

@@ -3,12 +3,17 @@ import { Marked } from "marked";
 
 const marked = new Marked({ gfm: true, breaks: false, async: false });
 
-// Links leave the frame they are in; nothing of the page is handed on.
+// Links leave the frame they are in and hand nothing on; pictures are data, never addresses that are asked on the net.
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
-  const address = node instanceof HTMLAnchorElement ? node.getAttribute("href") : null;
-  if (address && !/^[#/]/.test(address)) {
-    node.setAttribute("target", "_blank");
-    node.setAttribute("rel", "noopener noreferrer");
+  const name = node.nodeName.toLowerCase();
+  if (name === "a") {
+    const address = node.getAttribute("href") ?? node.getAttribute("xlink:href");
+    if (address && !/^[#/]/.test(address)) {
+      node.setAttribute("target", "_blank");
+      node.setAttribute("rel", "noopener noreferrer");
+    }
+  } else if (name === "img" && !isPicture(node.getAttribute("src") ?? "")) {
+    node.removeAttribute("src");
   }
 });
 
@@ -16,7 +21,7 @@ DOMPurify.addHook("afterSanitizeAttributes", (node) => {
 export function sanitise(html: string): string {
   return DOMPurify.sanitize(html, {
     USE_PROFILES: { html: true, svg: true },
-    FORBID_TAGS: ["style", "form", "input", "button", "select", "textarea", "audio", "video", "source", "picture", "use"],
+    FORBID_TAGS: ["style", "form", "input", "button", "select", "textarea", "audio", "video", "source", "picture", "use", "image", "feimage"],
     FORBID_ATTR: ["style", "srcset", "background", "action", "ping", "id", "name"],
     ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|\/(?!\/)|data:image\/(?:png|jpe?g|gif|webp);)/i,
     ALLOW_DATA_ATTR: false,
