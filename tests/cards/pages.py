@@ -28,7 +28,7 @@ from airflow_mlflow_provider.cards.document import CardDocument
 from airflow_mlflow_provider.cards.page import card_page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CHART = {
@@ -138,10 +138,17 @@ def shown(
         page = context.new_page()
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"pageerror: {error}"))
-        page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on(
-            "request", lambda one: one.url.startswith(("file:", "data:")) or said.append(f"asks {one.url}")
-        )
+        page.on("dialog", lambda dialog: _dismiss(dialog, said))
+        page.on("request", lambda one: said.extend(_asked(one.url)))
         page.goto(file.as_uri())
         page.locator("article.card").wait_for()
         yield page, said
+
+
+def _asked(url: str) -> list[str]:
+    return [] if url.startswith(("file:", "data:", "about:")) else [f"asks {url}"]
+
+
+def _dismiss(dialog: Dialog, said: list[str]) -> None:
+    said.append(f"dialog: {dialog.message}")
+    dialog.dismiss()

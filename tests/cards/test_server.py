@@ -134,6 +134,8 @@ def test_a_state_that_comes_too_soon_waits_for_its_interval_and_the_last_one_is_
 
         wait_until(lambda: card(0).get("data") is not None, SECONDS, lambda: "the live card")
         wait_until(lambda: bool(card(1)), SECONDS, lambda: "the other card")
+        (tmp_path / "second").touch()
+        wait_until(lambda: "chart" in str(card(0)), SECONDS, lambda: "the next state of the live card")
         seen = card(1)
         assert seen["status"] == "running"
         assert seen["components"] == [{"type": "markdown", "text": "first", "id": "text"}]

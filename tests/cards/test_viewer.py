@@ -6,7 +6,7 @@ import html
 import random
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -131,9 +131,8 @@ def test_nothing_that_a_user_wrote_runs_wherever_it_stands(
     chance.shuffle(attacks)
     timeline = EventsTimeline("<img src=x onerror='window.hit = 1'>")
     for attack in attacks:
-        timeline.update(
-            {attack: attack}, style_theme=attack, priority=attack, payloads={attack: Markdown(attack)}
-        )  # type: ignore[arg-type]
+        style: Any = attack
+        timeline.update({attack: attack}, style, priority=attack, payloads={attack: Markdown(attack)})
     card = document(
         *(Markdown(attack) for attack in attacks),
         Table([[attack, Markdown(attack)] for attack in attacks], attacks[:2]),
