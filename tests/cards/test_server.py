@@ -117,7 +117,6 @@ def test_a_state_that_comes_too_soon_waits_for_its_interval_and_the_last_one_is_
     tmp_path: Path,
 ) -> None:
     flow = FlowFile(tmp_path, LIVE)
-    (tmp_path / "second").touch()
     with (
         flow.start() as started,
         served(flow) as address,

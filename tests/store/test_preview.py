@@ -1,13 +1,16 @@
 """Previews are small, quick, JSON, and never an error."""
 
+import base64
 import datetime
 import json
+import struct
 import time
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -41,8 +44,8 @@ EXAMPLES: list[tuple[Any, dict[str, Any] | None]] = [
     ("grüße", {"len": 5, "repr": "'grüße'"}),
     (b"ab", {"len": 2, "repr": "b'ab'"}),
     ([1, "a", None, 2.5], {"len": 4, "head": [1, "a", None, 2.5]}),
-    ([[1, 2], {"a": 1}, Hostile()], {"len": 3, "head": ["list of 2", "dict of 1", "Hostile"]}),
-    ({"a": 1, 2: [3]}, {"len": 2, "head": [["a", 1], [2, "list of 1"]]}),
+    ([[1, 2], {"a": 1}, Hostile()], {"len": 3, "head": ["[1, 2]", "{a: 1}", "Hostile"]}),
+    ({"a": 1, 2: [3]}, {"len": 2, "head": [["a", 1], [2, "[3]"]]}),
     ((float("inf"), 2**60), {"len": 2, "head": ["inf", str(2**60)]}),
     (
         np.arange(6.0).reshape(2, 3),
@@ -53,6 +56,8 @@ EXAMPLES: list[tuple[Any, dict[str, Any] | None]] = [
             "head": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
             "min": 0.0,
             "max": 5.0,
+            "mean": 2.5,
+            "std": 1.70783,
         },
     ),
     (np.array([Hostile()], dtype=object), {"shape": [1], "dtype": "object", "len": 1}),
@@ -64,12 +69,56 @@ EXAMPLES: list[tuple[Any, dict[str, Any] | None]] = [
             "len": 2,
             "columns": [["a", "int64"], ["b", "float64"]],
             "head": [[1.0, 0.5], [2.0, "nan"]],
+            "stats": [[1, 1.5, 2, 0], [0.5, 0.5, 0.5, 1]],
         },
     ),
-    (pd.Series([1, 2], name="s"), {"len": 2, "dtype": "int64", "name": "s", "head": [1, 2]}),
+    (
+        pd.Series([1, 2], name="s"),
+        {
+            "len": 2,
+            "dtype": "int64",
+            "name": "s",
+            "head": [1, 2],
+            "min": 1,
+            "max": 2,
+            "mean": 1.5,
+            "std": 0.5,
+        },
+    ),
     (
         pa.table({"a": [1, None]}),
-        {"shape": [2, 1], "len": 2, "columns": [["a", "int64"]], "head": [[1], [None]]},
+        {
+            "shape": [2, 1],
+            "len": 2,
+            "columns": [["a", "int64"]],
+            "head": [[1], [None]],
+            "stats": [[1.0, 1.0, 1.0, 1]],
+        },
+    ),
+    (
+        pl.DataFrame({"a": [1, 2], "b": ["x", None]}),
+        {
+            "shape": [2, 2],
+            "len": 2,
+            "columns": [["a", "Int64"], ["b", "String"]],
+            "head": [[1, "x"], [2, None]],
+            "stats": [[1, 1.5, 2, 0], None],
+        },
+    ),
+    (
+        [{"a": [1]}, {"b": {}}, (Hostile(),)],
+        {"len": 3, "head": ["{a: list of 1}", "{b: dict of 0}", "(Hostile)"]},
+    ),
+    (
+        [1, 2, 3, 4, 5, 9],
+        {
+            "len": 6,
+            "head": [1, 2, 3, 4, 5, 9],
+            "min": 1,
+            "max": 9,
+            "mean": 4.0,
+            "spark": [1.0, 2.0, 3.0, 4.0, 5.0, 9.0],
+        },
     ),
     (Hostile(), None),
     (HostileList([1]), None),
@@ -107,12 +156,56 @@ def test_previews_of_huge_values_are_small_and_quick(value: Any) -> None:
     # Milliseconds at most; this leaves room for a busy machine.
     assert time.perf_counter() - started < 0.5
     assert described is not None
-    assert len(msgspec.json.encode(described)) <= 1024
+    assert len(described.pop("image", "")) <= 3000
+    assert len(msgspec.json.encode(described)) <= 2048
 
 
 @given(plain_values)
 def test_any_plain_value_has_a_small_json_preview(value: Any) -> None:
     described = preview_of(value)
     text = json.dumps(described, allow_nan=False)
-    assert len(msgspec.json.encode(described)) <= 1024
+    assert len(msgspec.json.encode(described)) <= 2048
     assert json.loads(text) == described
+
+
+def pixels(preview: dict[str, Any]) -> tuple[int, int]:
+    """Width and height of the picture in a preview, from its PNG header."""
+    data = base64.b64decode(preview["image"].removeprefix("data:image/png;base64,"))
+    assert data.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        (np.linspace(0, 1, 200 * 100).reshape(200, 100), (15, 29)),
+        (np.zeros((64, 64), "uint8"), (32, 32)),
+        (np.full((480, 640, 3), 7, "uint8"), (24, 18)),
+        (np.eye(8, dtype=bool), (8, 8)),
+        (np.where(np.eye(30) > 0, np.nan, np.inf), (30, 30)),
+    ],
+)
+def test_matrices_and_images_have_a_small_picture(value: Any, size: tuple[int, int]) -> None:
+    described = preview_of(value)
+    assert described is not None
+    assert pixels(described) == size
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (1000, 10), (16, 16, 7), (16,), (2, 16, 16, 3)])
+def test_what_is_no_picture_has_none(shape: tuple[int, ...]) -> None:
+    described = preview_of(np.ones(shape))
+    assert described is not None
+    assert "image" not in described
+
+
+def test_a_large_array_is_looked_at_in_steps_and_a_series_has_a_course() -> None:
+    large = preview_of(np.arange(1_000_000.0))
+    assert large is not None
+    assert large["sampled"] == 2000
+    assert large["max"] > 990_000
+    assert large["spark"] == sorted(large["spark"])
+    assert 6 <= len(large["spark"]) <= 24
+    exact = preview_of(np.array([1, 2, 3, np.nan, np.inf]))
+    assert exact is not None
+    assert (exact["min"], exact["max"], exact["nulls"]) == (1.0, 3.0, 2)

@@ -42,6 +42,9 @@ export interface Preview {
   mean?: Scalar;
   std?: Scalar;
   nulls?: number;
+  /** For each column `[min, mean, max, missing]`. */
+  stats?: ([Scalar, Scalar, Scalar, number] | null)[];
+  sampled?: number;
   spark?: number[];
   /** A small picture: `data:image/png;base64,…`. */
   image?: string;

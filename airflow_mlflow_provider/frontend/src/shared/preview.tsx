@@ -16,7 +16,18 @@ function Statistics({ preview }: { preview: Preview }) {
   ];
   const known = named.filter((pair): pair is [string, Scalar] => pair[1] !== undefined && pair[1] !== null);
   if (known.length === 0) return null;
-  return <div class="muted">{known.map(([name, value]) => `${name} ${shown(value)}`).join(" · ")}</div>;
+  const of = preview.sampled ? ` (of ${number(preview.sampled)} of them)` : "";
+  return <div class="muted">{known.map(([name, value]) => `${name} ${shown(value)}`).join(" · ")}{of}</div>;
+}
+
+function ColumnNumbers({ stats }: { stats: [Scalar, Scalar, Scalar, number] | null | undefined }) {
+  if (!stats) return null;
+  const [low, mean, high, missing] = stats;
+  return (
+    <span class="muted" title="lowest … highest, mean, missing">
+      {shown(low)} … {shown(high)}, ⌀ {shown(mean)}{missing ? `, ${missing} missing` : ""}
+    </span>
+  );
 }
 
 function Frame({ preview }: { preview: Preview }) {
@@ -29,6 +40,9 @@ function Frame({ preview }: { preview: Preview }) {
           <tr>{columns.map(([name, kind], index) => <th key={index} scope="col">{shown(name)} <small>{kind}</small></th>)}</tr>
         </thead>
         <tbody>
+          {preview.stats && (
+            <tr class="preview-stats">{columns.map((_, at) => <td key={at}><ColumnNumbers stats={preview.stats?.[at]} /></td>)}</tr>
+          )}
           {rows.map((row, index) => <tr key={index}>{row.map((cell, at) => <td key={at}>{shown(cell)}</td>)}</tr>)}
         </tbody>
       </table>
