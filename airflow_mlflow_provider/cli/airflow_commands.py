@@ -197,6 +197,7 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
         new_token=values["new_token"],
         generate_token=values["generate_new_token"],
         dry_run=values["dry_run"],
+        note=session.note,
     )
     written_at = time.time()
     deployed = deploy(

@@ -22,6 +22,7 @@ from airflow_mlflow_provider.flow.parameters import flow_parameters
 from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.runtime.context import FlowContext
+from airflow_mlflow_provider.runtime.environments.requests import check_declared
 from airflow_mlflow_provider.runtime.local import LocalOptions, LocalRun, run_flow
 from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.package import CodePackage
@@ -137,7 +138,9 @@ def _start(
         trigger=(lambda: emulated_trigger(session)) if resume is None else None,
     )
     context = FlowContext(session.flow_class, session.local_manifest(values["user_namespace"]))
-    ended = run_flow(context, parameters, options, printer, lambda: _package(session), resume)
+    check_declared(context.manifest)
+    environments = None if context.manifest.environment == "local" else session.ready_environments
+    ended = run_flow(context, parameters, options, printer, lambda: _package(session), resume, environments)
     printer.finished(ended)
     _call_exit_hooks(session, context, ended)
     return _exit_code(ended)

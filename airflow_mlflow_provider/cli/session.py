@@ -23,6 +23,7 @@ from airflow_mlflow_provider.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.runtime.package import CodePackage
+    from airflow_mlflow_provider.store.abc import Store
 
 _ROOT_SCHEMES = {"s3": "s3://", "gs": "gs://", "azure": "az://"}
 
@@ -199,6 +200,7 @@ class Session:
             CommandException: It is too large.
             NonUniqueFileNameToFilePathMappingException: Two different sources want one path.
         """
+        from airflow_mlflow_provider.runtime.environments.project import project_files
         from airflow_mlflow_provider.runtime.package import build_package, flow_contributions
 
         store = self.store_url
@@ -209,8 +211,24 @@ class Session:
             suffixes=self.options.suffixes,
             max_mb=int(get("package_max_mb")),
             skip=skip,
-            contributions=flow_contributions(self.flow_class),
+            contributions=[
+                *flow_contributions(self.flow_class),
+                *project_files(self.options.environment, self.file),
+            ],
         )
+
+    def ready_environments(self, manifest: FlowManifest, store: Store) -> FlowManifest:
+        """The manifest of a run here with the locks of its steps' environments, which are stored, and built.
+
+        Raises:
+            InvalidEnvironmentException: Packages cannot be met together, or an environment cannot be built.
+        """
+        from airflow_mlflow_provider.runtime.environments.locking import build_environments, lock_environments
+        from airflow_mlflow_provider.runtime.environments.platforms import this_platform
+
+        locked = lock_environments(manifest, self.file, store, (this_platform(),), self.note)
+        build_environments(locked, store, self.note)
+        return locked
 
     def local_manifest(self, user_namespace: str | None = None) -> FlowManifest:
         """The manifest of a local run.

@@ -188,9 +188,17 @@ class Task(MetaflowObject[DataArtifact]):
 
     @property
     def environment_info(self) -> dict[str, Any]:
-        """What the task ran in."""
+        """What the task ran in: ``type``, ``python``, and, of an environment of its own, ``lock`` and ``packages`` by version."""
         run = self.parent.parent
-        return {"type": run.manifest.environment, "python": run._record.python}
+        kind = run.manifest.environment
+        digest = run._record.environments.get(self._parts[2])
+        if digest is None:
+            return {"type": kind if kind == "local" else f"{kind}, disabled", "python": run._record.python}
+        from airflow_mlflow_provider.runtime.environments.lock import Locks
+
+        lock = Locks(self._ledger.store).get(digest)
+        packages = {package.name: package.version for found in lock.packages.values() for package in found}
+        return {"type": kind, "python": lock.request.python, "lock": digest, "packages": packages}
 
     @property
     def parent_task_pathspecs(self) -> Iterator[str]:

@@ -45,7 +45,7 @@ BooleanKey = Literal[
     "wheel_cache",
     "xcom_allow_pickle",
 ]
-ListKey = Literal["default_decospecs", "default_package_suffixes"]
+ListKey = Literal["default_decospecs", "default_package_suffixes", "environment_platforms"]
 JsonKey = Literal["compute_pools", "kubernetes_annotations", "kubernetes_labels"]
 StringKey = Literal[
     "compression",
@@ -385,6 +385,13 @@ _AIRFLOW = (
         "boolean",
         "Whether tasks install from wheels kept in the store, not from an index.",
         default=True,
+    ),
+    Key(
+        "environment_platforms",
+        "list",
+        "Platforms that `airflow create` locks environments for, such as `linux-x86_64`; by default Linux on the processor at hand.",
+        default=(),
+        example="linux-x86_64,linux-aarch64",
     ),
     Key(
         "token_cache_path",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,12 @@ from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, check_target, deployment_manifest
 from airflow_mlflow_provider.deploy.destination import deployment_files
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments, choose_token
-from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.exception import CommandException, InvalidEnvironmentException
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.environments.locking import lock_environments
+from airflow_mlflow_provider.runtime.environments.platforms import deployment_platforms
+from airflow_mlflow_provider.runtime.environments.project import project_files
 from airflow_mlflow_provider.runtime.included_files import keep_default_files
 from airflow_mlflow_provider.runtime.package import build_package, flow_contributions
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -29,6 +33,7 @@ class CreateOptions(msgspec.Struct, frozen=True):
         new_token: Token to use from now on.
         generate_token: Whether to make a new token.
         dry_run: Whether to change nothing.
+        note: Is told what takes time.
     """
 
     deployment: DeploymentOptions
@@ -38,6 +43,7 @@ class CreateOptions(msgspec.Struct, frozen=True):
     new_token: str | None = None
     generate_token: bool = False
     dry_run: bool = False
+    note: Callable[[str], None] = lambda text: None
 
 
 class Deployed(msgspec.Struct, frozen=True):
@@ -94,7 +100,7 @@ def deploy(
         suffixes=options.suffixes,
         with_runtime=True,
         max_mb=int(get("package_max_mb")),
-        contributions=flow_contributions(flow_class),
+        contributions=[*flow_contributions(flow_class), *project_files(manifest.environment, flow_file)],
     )
     manifest = msgspec.structs.replace(
         manifest,
@@ -103,6 +109,7 @@ def deploy(
     )
     if options.dry_run:
         return Deployed(manifest, ())
+    manifest = _with_environments(manifest, flow_file, ledger, options)
     manifest = keep_default_files(flow_class, manifest, ledger)
     ledger.put_code(package.digest, package.data)
     deployments.put(manifest, options.target)
@@ -113,6 +120,25 @@ def deploy(
         raise
     names = (files.dag_file, files.manifest_file)
     return Deployed(manifest, tuple(files.folder.describe(name) for name in names))
+
+
+def _with_environments(
+    manifest: FlowManifest, flow_file: Path, ledger: Ledger, options: CreateOptions
+) -> FlowManifest:
+    if manifest.environment == "local":
+        return manifest
+    try:
+        return lock_environments(
+            manifest,
+            flow_file,
+            ledger.store,
+            deployment_platforms(get("environment_platforms")),
+            options.note,
+            with_wheels=bool(get("wheel_cache")),
+        )
+    except InvalidEnvironmentException as error:
+        error.message = f"X005: {error.message}"
+        raise
 
 
 def _check_flow(old: DeploymentRecord | None, manifest: FlowManifest) -> None:

@@ -1,4 +1,4 @@
-"""What a deployment refuses and a local run does not mind (X003, X004, X006 to X010), all of it found together."""
+"""What a deployment refuses and a local run does not mind (X003 to X010), all of it found together."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from airflow_mlflow_provider.flow.decorators.schedules import ScheduleDecorator
 from airflow_mlflow_provider.flow.preparation import flow_decorators, step_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.environments.requests import undeclared_environment
 
 # What Airflow needs for a decorator, beside itself.
 _PROVIDERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -39,13 +40,17 @@ def decorator_refusals(flow_class: type[FlowSpec], names: DeploymentNames) -> li
 
 
 def manifest_refusals(flow_class: type[FlowSpec], manifest: FlowManifest) -> list[LintIssue]:
-    """What Airflow could not do with the flow as a whole (X003, X004).
+    """What Airflow could not do with the flow as a whole (X003, X004, X005).
 
     Args:
         flow_class: The flow.
         manifest: What is to be deployed.
     """
-    return [*_unfilled_parameters(flow_class, manifest), *_unreachable_store(manifest)]
+    return [
+        *_unfilled_parameters(flow_class, manifest),
+        *_unreachable_store(manifest),
+        *_uninstalled_packages(flow_class, manifest),
+    ]
 
 
 def _missing_providers(flow_class: type[FlowSpec]) -> Iterator[LintIssue]:
@@ -121,6 +126,25 @@ def _unreachable_store(manifest: FlowManifest) -> Iterator[LintIssue]:
             f"The artifacts are in {manifest.store}, and nothing says that Airflow's workers see that folder.",
             f"{fix}, or set datastore_shared = true (AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED) if they do.",
             None,
+        )
+
+
+def _uninstalled_packages(flow_class: type[FlowSpec], manifest: FlowManifest) -> Iterator[LintIssue]:
+    undeclared = undeclared_environment(manifest)
+    told: set[Decorator] = set()
+    for decorator, step in _decorators(flow_class):
+        blamed = step in undeclared if step else decorator.name in undeclared.values()
+        if decorator.name not in ("pypi", "pypi_base") or not blamed or decorator in told:
+            continue
+        told.add(decorator)
+        yield decorator.issue(
+            Problem(
+                "X005",
+                f"@{decorator.name}{f' of step {step}' if step else ''} is deployed with --environment local, which "
+                "installs nothing.",
+                "Put --environment pypi before the command, or set default_environment = pypi.",
+            ),
+            step,
         )
 
 

@@ -62,10 +62,11 @@ def pyproject_toml_parser(text: str) -> dict[str, Any]:
     Raises:
         MetaflowException: It is not TOML, or a dependency cannot be read.
     """
-    tomllib = _toml_reader()
+    from airflow_mlflow_provider.flow import toml
+
     try:
-        project = tomllib.loads(text).get("project", {})
-    except tomllib.TOMLDecodeError as error:
+        project = toml.loads(text).get("project", {})
+    except toml.TOMLDecodeError as error:
         raise MetaflowException(f"The text is not TOML: {error}", fix="Correct the file.") from error
     found = _dependencies(project.get("dependencies", ()), "pyproject.toml")
     if "requires-python" in project:
@@ -140,20 +141,6 @@ def _version(specifiers: str) -> str:
     compact = re.sub(r"\s", "", specifiers).rstrip(",")
     is_exact = compact.startswith("==") and not compact.startswith("===") and "," not in compact
     return compact[2:] if is_exact else compact
-
-
-def _toml_reader() -> Any:
-    import importlib
-
-    for name in ("tomllib", "tomli"):
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError:
-            continue
-    raise MetaflowException(
-        "Python 3.10 has no TOML reader, and the package tomli is not installed here.",
-        fix="Install it with `pip install tomli`, or use Python 3.11 or later.",
-    )
 
 
 def _unreadable(file: str, reason: str) -> MetaflowException:

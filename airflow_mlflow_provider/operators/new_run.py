@@ -57,6 +57,7 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
         host=socket.gethostname(),
         python=platform.python_version(),
         provider=manifest.provider,
+        environments=manifest.environments,
     )
 
 

@@ -118,6 +118,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
         store: URL of the artifact store.
         code: Where the flow's code is.
         environment: ``local``, ``pypi`` or ``uv``.
+        environments: Digest of the lock of each step that has an environment of its own.
         compute: Where steps run that do not say so themselves.
         configs: Frozen configuration values by name.
         decospecs: Decorators that ``--with`` added, as it gave them.
@@ -139,6 +140,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     exit_hooks: tuple[ExitHook, ...] = ()
     project: Project | None = None
     environment: str = "local"
+    environments: dict[str, str] = {}
     compute: Compute = "worker"
     limits: Limits = Limits()
     tags: tuple[str, ...] = ()

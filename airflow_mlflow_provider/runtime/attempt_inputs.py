@@ -8,6 +8,7 @@ from typing import Any
 from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowInternalError
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.runtime.assignment import Assignment
+from airflow_mlflow_provider.runtime.origins import writer_of
 from airflow_mlflow_provider.runtime.parents import chosen_parents
 from airflow_mlflow_provider.runtime.run_members import run_members
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -79,14 +80,8 @@ class AttemptInputs:
 
     def set_in(self, parents: Sequence[DoneRecord], name: str) -> str | None:
         """The step that last set an inherited artifact, found by going back through the records; for messages."""
-        holder = next((parent for parent in parents if name in parent.artifacts), None)
-        while holder is not None:
-            before = self._ledger.load_done(holder.parents)
-            same = (each for each in before if each.artifacts.get(name) == holder.artifacts[name])
-            if (earlier := next(same, None)) is None:
-                return holder.key.step
-            holder = earlier
-        return None
+        writer = writer_of(self._ledger, parents, name)
+        return None if writer is None else writer.step
 
     def _opened_frame(self, parent: DoneRecord) -> Frame:
         taken, index = parent.transition, self._assignment.index_path[-1]

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlflow_provider.exception import MetaflowException
+from airflow_mlflow_provider.exception import MetaflowException, UnreadableArtifactException
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.transition import NextCall
 from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
@@ -25,6 +25,8 @@ _FUNCTIONS = (
     types.MethodWrapperType,
 )
 
+Unreadable = Callable[[UnreadableArtifactException, str], UnreadableArtifactException]
+
 
 class BoundTask:
     """Implements :class:`~airflow_mlflow_provider.flow.spec.RunningTask` on a table of artifacts.
@@ -39,6 +41,7 @@ class BoundTask:
         set_in: Gives the step that last set an inherited artifact, for messages.
         files: Parameters that are files, by attribute; of these, what is in the file is loaded.
         is_join: Whether the step is a join.
+        unreadable: Makes the error to raise of the one that reading an artifact of a name has raised.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class BoundTask:
         set_in: Callable[[str], str | None] = lambda name: None,
         files: Mapping[str, IncludeFile] = {},
         is_join: bool = False,
+        unreadable: Unreadable = lambda error, name: error,
     ) -> None:
         self.step_name = step_name
         self.next_call: NextCall | None = None
@@ -59,6 +63,7 @@ class BoundTask:
         self.reads = set() if reads is None else reads
         self.set_in = set_in
         self._is_join = is_join
+        self._unreadable = unreadable
         self._reader = reader
         self._files = files
         self.inherited = inherited
@@ -71,6 +76,7 @@ class BoundTask:
 
         Raises:
             AttributeError: Nothing of this name was inherited.
+            UnreadableArtifactException: A module that the value needs is missing here.
         """
         if name in self._loaded:
             return self._loaded[name]
@@ -78,7 +84,10 @@ class BoundTask:
         if entry is None:
             raise AttributeError(self._absent(name))
         self.reads.add(name)
-        value = self._reader.load(name, entry, self._where)
+        try:
+            value = self._reader.load(name, entry, self._where)
+        except UnreadableArtifactException as error:
+            raise self._unreadable(error, name) from error.__cause__
         if name in self._files and value is not None:
             value = self._content(self._files[name], value)
         self._loaded[name] = value

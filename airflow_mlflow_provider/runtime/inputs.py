@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from airflow_mlflow_provider.exception import UnpicklableArtifactException
-from airflow_mlflow_provider.runtime.bound_task import BoundTask
+from airflow_mlflow_provider.exception import UnpicklableArtifactException, UnreadableArtifactException
+from airflow_mlflow_provider.runtime.bound_task import BoundTask, Unreadable
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.records import ArtifactEntry, DoneRecord
 
@@ -23,6 +23,7 @@ class InputTask:
         reader: Reads artifacts.
         reads: Receives the names of the artifacts that are read.
         files: Parameters that are files, by attribute.
+        unreadable: Makes the error to raise of the one that reading an artifact has raised.
     """
 
     def __init__(
@@ -31,12 +32,20 @@ class InputTask:
         reader: ArtifactReader,
         reads: set[str],
         files: Mapping[str, IncludeFile] = {},
+        unreadable: Unreadable = lambda error, name: error,
     ) -> None:
         key = record.key
         where = {"flow": key.flow, "run": key.run, "step": key.step, "task": key.task}
         self.__dict__["_record"] = record
         self.__dict__["_task"] = BoundTask(
-            key.step, reader, record.artifacts, record.frames, where, reads, files=files
+            key.step,
+            reader,
+            record.artifacts,
+            record.frames,
+            where,
+            reads,
+            files=files,
+            unreadable=unreadable,
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -100,8 +109,12 @@ class Inputs:
         records: Sequence[DoneRecord],
         reader: ArtifactReader,
         files: Mapping[str, IncludeFile] = {},
+        unreadable: Callable[[UnreadableArtifactException, DoneRecord, str], UnreadableArtifactException] = (
+            lambda error, record, name: error
+        ),
     ) -> None:
         self._records = records
+        self._unreadable = unreadable
         self._reader = reader
         self._files = files
         self._made: weakref.WeakValueDictionary[int, InputTask] = weakref.WeakValueDictionary()
@@ -120,8 +133,13 @@ class Inputs:
         position = range(len(self))[index]
         made = self._made.get(position)
         if made is None:
+            record = self._records[position]
             made = self._made[position] = InputTask(
-                self._records[position], self._reader, self._reads, self._files
+                record,
+                self._reader,
+                self._reads,
+                self._files,
+                lambda error, name: self._unreadable(error, record, name),
             )
         return made
 

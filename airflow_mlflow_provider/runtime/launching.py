@@ -24,8 +24,8 @@ class Launcher(Protocol):
         """The descriptor that becomes readable when an answer waits."""
         ...
 
-    def fork(self, control: int, stdout: int, stderr: int) -> None:
-        """Ask for a task process on these descriptors."""
+    def fork(self, step: str, control: int, stdout: int, stderr: int) -> None:
+        """Ask for a task process of a step on these descriptors."""
         ...
 
     def answers(self) -> list[tuple[bytes, int, int]] | None:

@@ -17,12 +17,13 @@ import msgspec
 
 from airflow_mlflow_provider.exception import ObjectExists
 from airflow_mlflow_provider.plan.identity import local_run_id
-from airflow_mlflow_provider.plan.manifest import encode
+from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
 from airflow_mlflow_provider.runtime.assemble import flow_file
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
 from airflow_mlflow_provider.runtime.child import preload, task_main
 from airflow_mlflow_provider.runtime.context import FlowContext
+from airflow_mlflow_provider.runtime.environments.several import launcher_by_step
 from airflow_mlflow_provider.runtime.fallback import stand_in
 from airflow_mlflow_provider.runtime.frontier import Frontier
 from airflow_mlflow_provider.runtime.heartbeat import Pulse
@@ -36,6 +37,7 @@ from airflow_mlflow_provider.runtime.resume import ResumePlan, ResumeRequest, pl
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
 from airflow_mlflow_provider.runtime.supervisor import Supervisor
 from airflow_mlflow_provider.runtime.zygote import Zygote
+from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
@@ -126,6 +128,7 @@ def run_flow(
     observer: RunObserver,
     package: Callable[[], CodePackage | None] | None = None,
     resume: ResumeRequest | None = None,
+    environments: Callable[[FlowManifest, Store], FlowManifest] | None = None,
 ) -> LocalRun:
     """Run a flow on this machine.
 
@@ -139,13 +142,16 @@ def run_flow(
         observer: Is told what happens.
         package: Makes the code package to store with the run, or ``None`` where it cannot.
         resume: What to take over from which run; ``parameters`` are those that differ from the origin's.
+        environments: Locks the environments of the flow's steps; called once the store may be used.
 
     Raises:
         MetaflowException: The run could not be started.
     """
     launcher = _launcher(context)
     try:
-        return _LocalRunner(context, options, observer, launcher).run(parameters, package, resume)
+        return _LocalRunner(context, options, observer, launcher).run(
+            parameters, package, resume, environments
+        )
     finally:
         launcher.close()
 
@@ -180,7 +186,13 @@ class _LocalRunner:
         parameters: Mapping[str, Any],
         package: Callable[[], CodePackage | None] | None,
         resume: ResumeRequest | None,
+        environments: Callable[[FlowManifest, Store], FlowManifest] | None,
     ) -> LocalRun:
+        if environments is not None:
+            self._manifest = environments(self._manifest, self._ledger.store)
+            self._launcher = launcher_by_step(
+                self._launcher, self._manifest, flow_file(self._flow_class), self._ledger
+            )
         plan = None
         if resume is not None:
             plan = plan_resume_of(self._ledger, self._manifest.graph, resume)
@@ -271,6 +283,7 @@ class _LocalRunner:
             host=socket.gethostname(),
             python=version,
             provider=self._manifest.provider,
+            environments=self._manifest.environments,
         )
 
     def _scheduler(self, run: RunRecord, supervisor: Supervisor, frontier: Frontier) -> RegionScheduler:

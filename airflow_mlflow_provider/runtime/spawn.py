@@ -32,12 +32,14 @@ from airflow_mlflow_provider.runtime.launching import ANSWER, ENDED, STARTED, An
 
 _CONTROL, _LIFELINE = 3, 4
 # Not `-m`: the flow's file becomes the module `__main__`, and this one stays what it is.
-_PROGRAM = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+_PROGRAM = """
 from airflow_mlflow_provider.runtime.process import end_process
 from airflow_mlflow_provider.runtime.spawn import main
 end_process(main)
+"""
+_WITH_THIS_PACKAGE = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 """
 
 
@@ -47,7 +49,7 @@ class SpawnOrder(msgspec.Struct, frozen=True):
     Attributes:
         manifest: The flow's manifest, as JSON.
         file: The flow's file.
-        path: ``sys.path`` of the process that starts tasks.
+        path: ``sys.path``; empty for what the interpreter has by itself.
     """
 
     manifest: bytes
@@ -55,10 +57,29 @@ class SpawnOrder(msgspec.Struct, frozen=True):
     path: list[str]
 
 
-class SpawnLauncher:
-    """Implements :class:`~airflow_mlflow_provider.runtime.supervisor.Launcher` with new interpreters."""
+class Interpreter(msgspec.Struct, frozen=True):
+    """What runs task processes.
 
-    def __init__(self) -> None:
+    Attributes:
+        executable: Path of Python.
+        environ: Its environment variables.
+        path: Its ``sys.path``; empty for what it has by itself.
+    """
+
+    executable: str
+    environ: dict[str, str]
+    path: list[str]
+
+
+class SpawnLauncher:
+    """Implements :class:`~airflow_mlflow_provider.runtime.supervisor.Launcher` with new interpreters.
+
+    Args:
+        interpreter: Of which Python; the one that runs this process by default.
+    """
+
+    def __init__(self, interpreter: Interpreter | None = None) -> None:
+        self._interpreter = interpreter
         self._ours, self._theirs = socket.socketpair()
         self._answers = Answers(self._ours)
         self._lifeline, self._held = os.pipe()
@@ -69,7 +90,8 @@ class SpawnLauncher:
 
     def load(self, manifest: FlowManifest, file: Path) -> None:
         """Say what tasks are to load; called before the first task starts."""
-        order = SpawnOrder(msgspec.json.encode(manifest), str(file), sys.path)
+        path = sys.path if self._interpreter is None else self._interpreter.path
+        order = SpawnOrder(msgspec.json.encode(manifest), str(file), path)
         self._order = tempfile.NamedTemporaryFile(prefix="flow-order-")  # noqa: SIM115 - closed by close()
         self._order.write(msgspec.msgpack.encode(order))
         self._order.flush()
@@ -78,14 +100,19 @@ class SpawnLauncher:
         """The descriptor that becomes readable when an answer waits."""
         return self._ours.fileno()
 
-    def fork(self, control: int, stdout: int, stderr: int) -> None:
+    def fork(self, step: str, control: int, stdout: int, stderr: int) -> None:
         """Start a task process on these descriptors, which stay open here."""
         if self._order is None:
             raise RuntimeError("A task was started before it was said what to load.")
         # Every task reads the order from its beginning, so each opens the file anew.
         order = os.open(self._order.name, os.O_RDONLY)
         try:
-            pid = self._spawn([order, stdout, stderr, control, self._lifeline])
+            descriptors = [order, stdout, stderr, control, self._lifeline]
+            if self._interpreter is not None:
+                pid = spawn(self._interpreter, _PROGRAM, descriptors)
+            else:
+                own = Interpreter(sys.executable, dict(os.environ), sys.path)
+                pid = spawn(own, _WITH_THIS_PACKAGE + _PROGRAM, descriptors)
         finally:
             os.close(order)
         self._say(STARTED, pid, 0)
@@ -115,23 +142,6 @@ class SpawnLauncher:
         if self._order is not None:
             self._order.close()
 
-    def _spawn(self, descriptors: list[int]) -> int:
-        # Copies above the targets, so that none is overwritten before it has been put in its place.
-        copies = [_above(descriptor, len(descriptors)) for descriptor in descriptors]
-        actions = [(os.POSIX_SPAWN_DUP2, copy, target) for target, copy in enumerate(copies)]
-        try:
-            return os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-c", _PROGRAM],
-                os.environ,
-                file_actions=actions,
-                setpgroup=0,
-                setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGCHLD],
-            )
-        finally:
-            for copy in copies:
-                os.close(copy)
-
     def _wait(self, pid: int) -> None:
         _, status = os.waitpid(pid, 0)
         del self._waiters[pid]
@@ -140,6 +150,33 @@ class SpawnLauncher:
     def _say(self, kind: bytes, pid: int, status: int) -> None:
         with self._lock, suppress(OSError):
             self._theirs.sendall(ANSWER.pack(kind, pid, status))
+
+
+def spawn(interpreter: Interpreter, program: str, descriptors: list[int]) -> int:
+    """Start a Python process, which leads a process group of its own.
+
+    Args:
+        interpreter: Which Python.
+        program: Its source.
+        descriptors: What become its descriptors 0, 1, 2 …
+
+    Returns:
+        Its process id.
+    """
+    # Copies above the targets, so that none is overwritten before it has been put in its place.
+    copies = [_above(descriptor, len(descriptors)) for descriptor in descriptors]
+    try:
+        return os.posix_spawn(
+            interpreter.executable,
+            [interpreter.executable, "-c", program],
+            interpreter.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, copy, target) for target, copy in enumerate(copies)],
+            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGCHLD],
+            setpgroup=0,
+        )
+    finally:
+        for copy in copies:
+            os.close(copy)
 
 
 def _above(descriptor: int, lowest: int) -> int:
@@ -165,7 +202,8 @@ def main() -> int:
     attach_streams(os.dup(1), os.dup(2))
     control = socket.socket(fileno=_CONTROL)
     os.set_inheritable(_CONTROL, False)
-    sys.path[:] = order.path
+    if order.path:
+        sys.path[:] = order.path
     manifest = msgspec.json.decode(order.manifest, type=FlowManifest)
     try:
         context = load_context(Path(order.file), manifest)

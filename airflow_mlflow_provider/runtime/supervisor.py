@@ -143,7 +143,7 @@ class Supervisor:
         self._starting.append(running)
         # A launcher that has died cannot be told anything; `wait` will say so of this task.
         with suppress(BrokenPipeError, ConnectionResetError):
-            self._launcher.fork(running.control_theirs.fileno(), *theirs)
+            self._launcher.fork(assignment.key.step, running.control_theirs.fileno(), *theirs)
         for descriptor in theirs:
             os.close(descriptor)
         running.control_theirs.close()

@@ -36,6 +36,7 @@ from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
 from airflow_mlflow_provider.runtime.bound_task import BoundTask
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.inputs import Inputs
+from airflow_mlflow_provider.runtime.origins import name_writer
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.run_members import store_run_members
 from airflow_mlflow_provider.runtime.take import static_transition, take_transition
@@ -153,11 +154,16 @@ class _TaskRunner:
             set_in=lambda name: self.inputs.set_in(parents, name),
             is_join=self.node.has_inputs,
             files=files,
+            unreadable=lambda error, name: name_writer(error, self.ledger, parents, name),
         )
         self.context.bind_members()
         flow = self.context.flow_class(use_cli=False)
         flow.__dict__[TASK_ATTRIBUTE] = task
-        inputs = Inputs(parents, self.reader, files) if self.node.has_inputs else None
+        inputs = (
+            Inputs(parents, self.reader, files, lambda e, r, n: name_writer(e, self.ledger, (r,), n))
+            if self.node.has_inputs
+            else None
+        )
         announce(self.context.manifest, self.ledger, self.assignment)
         decorators = step_decorators(self.context.flow_class, self.key.step)
         self._open_cards(decorators, flow)

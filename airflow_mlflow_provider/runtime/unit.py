@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -25,11 +24,14 @@ from airflow_mlflow_provider.plan.identity import task_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_policy
+from airflow_mlflow_provider.runtime.environments.locking import environment_of
 from airflow_mlflow_provider.runtime.fallback import caught_death, stand_in
 from airflow_mlflow_provider.runtime.frontier import Work, gang_place
 from airflow_mlflow_provider.runtime.later import LaterLauncher, later_launcher
+from airflow_mlflow_provider.runtime.launching import Launcher
 from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.logs import Stream
+from airflow_mlflow_provider.runtime.machine_cache import machine_cache
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
@@ -76,16 +78,35 @@ def _run(request: UnitRequest, emit: Emit, flow: LaterLauncher) -> UnitResult:
             following for work in works for following in resume.without_user_code(work, request.fallback)
         ]
     if works:
-        flow.load(manifest, code_file(ledger, manifest))
-        _schedule(request, manifest, ledger, flow, emit, works, resume.results)
+        with _launcher(ledger, manifest, request.steps[0], flow) as launcher:
+            _schedule(request, manifest, ledger, launcher, emit, works, resume.results)
     return UnitResult(tuple(resume.results))
+
+
+@contextmanager
+def _launcher(ledger: Ledger, manifest: FlowManifest, step: str, flow: LaterLauncher) -> Iterator[Launcher]:
+    """What starts the unit's tasks: the interpreter of its steps' environment, or the one waiting to be told of the flow."""
+    file = code_file(ledger, manifest)
+    lock = environment_of(ledger, manifest, step)
+    if lock is None:
+        flow.load(manifest, file)
+        yield flow.launcher
+        return
+    from airflow_mlflow_provider.runtime.environments.building import environment_python
+    from airflow_mlflow_provider.runtime.environments.interpreter import environment_launcher
+
+    launcher = environment_launcher(environment_python(lock, ledger.store), manifest, file)
+    try:
+        yield launcher
+    finally:
+        launcher.close()
 
 
 def _schedule(
     request: UnitRequest,
     manifest: FlowManifest,
     ledger: Ledger,
-    flow: LaterLauncher,
+    launcher: Launcher,
     emit: Emit,
     works: list[Work],
     results: list[TaskResult],
@@ -95,7 +116,7 @@ def _schedule(
     grace = float(get("timeout_grace_s"))
     logs = LogPolicy(int(get("max_log_size")) * 1_000_000, float(get("log_flush_s")))
     caught = stand_in(ledger, manifest.graph)
-    supervisor = Supervisor(flow.launcher, ledger, _Emitter(emit), logs, caught)
+    supervisor = Supervisor(launcher, ledger, _Emitter(emit), logs, caught)
 
     def policy(step: str) -> AttemptPolicy:
         # Airflow retries the whole unit, so each task is tried once here.
@@ -128,11 +149,7 @@ def code_file(ledger: Ledger, manifest: FlowManifest) -> Path:
     code = manifest.code
     if code.source == "bundle":
         return Path(code.path)
-    from airflow_mlflow_provider.configuration import get
-
-    root = Path(str(get("temp_dir") or tempfile.gettempdir()))
-    cache = root / f"airflow_mlflow_provider-{os.getuid()}" / "code"
-    return unpack_package(ledger, code.digest, cache) / FLOW_FOLDER / code.script
+    return unpack_package(ledger, code.digest, machine_cache("code")) / FLOW_FOLDER / code.script
 
 
 class _Emitter:

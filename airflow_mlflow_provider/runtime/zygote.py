@@ -30,30 +30,24 @@ _DESCRIPTORS = 3
 ChildMain = Callable[[socket.socket], int]
 
 
-class Zygote:
-    """The supervisor's end.
+class SocketLauncher:
+    """The supervisor's end of a zygote.
 
     Args:
-        child_main: Runs in every forked task process with its control socket and returns the exit code.
-        prepare: Runs once in the zygote before it serves, such as importing the flow.
+        channel: The socket to it.
+        pid: Its process, a child of this one.
     """
 
-    def __init__(self, child_main: ChildMain, prepare: Callable[[], None] | None = None) -> None:
-        ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            _serve_and_exit(theirs, ours, child_main, prepare)
-        theirs.close()
-        self._socket = ours
-        self._answers = Answers(ours)
+    def __init__(self, channel: socket.socket, pid: int) -> None:
+        self.pid = pid
+        self._socket = channel
+        self._answers = Answers(channel)
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when an answer waits."""
         return self._socket.fileno()
 
-    def fork(self, control: int, stdout: int, stderr: int) -> None:
+    def fork(self, step: str, control: int, stdout: int, stderr: int) -> None:
         """Ask for a task process on these descriptors, which stay open here."""
         descriptors = array.array("i", [control, stdout, stderr])
         self._socket.sendmsg([b"F"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
@@ -69,19 +63,51 @@ class Zygote:
             os.waitpid(self.pid, 0)
 
 
-def _serve_and_exit(
+class Zygote(SocketLauncher):
+    """A zygote forked from this process.
+
+    Args:
+        child_main: Runs in every forked task process with its control socket and returns the exit code.
+        prepare: Runs once in the zygote before it serves, such as importing the flow.
+    """
+
+    def __init__(self, child_main: ChildMain, prepare: Callable[[], None] | None = None) -> None:
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            _become_zygote(theirs, ours, child_main, prepare)
+        theirs.close()
+        super().__init__(ours, pid)
+
+
+def _become_zygote(
     channel: socket.socket,
     other_end: socket.socket,
     child_main: ChildMain,
     prepare: Callable[[], None] | None,
 ) -> NoReturn:
-    code = 1
     try:
         other_end.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if prepare is not None:
             prepare()
+        serve(channel, child_main)
+    finally:
+        os._exit(1)
+
+
+def serve(channel: socket.socket, child_main: ChildMain) -> NoReturn:
+    """Fork a task process whenever the other end of the socket asks for one, until it is closed; then end this process.
+
+    Args:
+        channel: The socket.
+        child_main: Runs in every forked task process with its control socket and returns the exit code.
+    """
+    code = 1
+    try:
         # What is alive now lives as long as the process: a collector that walked it in a task would copy its pages.
         gc.freeze()
         code = _Server(channel, child_main).run()

@@ -162,6 +162,7 @@ class RunRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         origin: Run id of the run that this one resumes.
         airflow: ``dag_id``, ``dag_run_id`` and what else Airflow knows of the run.
         trigger: What events started the run.
+        environments: Digest of the lock of each step that has an environment of its own.
     """
 
     flow: str
@@ -179,6 +180,7 @@ class RunRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     host: str = ""
     python: str = ""
     provider: str = ""
+    environments: dict[str, str] = {}
     version: int = RECORD_VERSION
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, overload
 
@@ -66,9 +67,20 @@ def package_request(node: StepNode, flow_decorators: tuple[DecoratorSpec, ...]) 
     packages: dict[str, str] = {}
     python = None
     for attributes in specs:
-        packages.update({name: str(version) for name, version in attributes.get("packages", {}).items()})
+        given = attributes.get("packages", {})
+        replaced = {_distribution(name) for name in given}
+        packages = {
+            name: version for name, version in packages.items() if _distribution(name) not in replaced
+        }
+        packages |= {name: "" if version is None else str(version) for name, version in given.items()}
         python = attributes.get("python") or python
     return PackageRequest(packages, None if python is None else str(python))
+
+
+def _distribution(requirement: str) -> str:
+    """The distribution that a requirement names, in its normal form: without extras and URL."""
+    name = re.split(r"[\[@\s]", requirement.strip(), maxsplit=1)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @overload

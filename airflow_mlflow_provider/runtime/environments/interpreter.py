@@ -1,0 +1,128 @@
+"""The processes of steps that have an environment of their own.
+
+An environment gets one interpreter, which imports the flow's file and then forks a process for each task, exactly as
+:mod:`~airflow_mlflow_provider.runtime.zygote` does for steps without one; a wide foreach costs one start, not one a split. Where
+forking is not safe, each task starts its own (:mod:`~airflow_mlflow_provider.runtime.spawn`).
+
+Importable are the packages of the environment, the flow's folder and this package, for which a folder is made that holds
+nothing else. The interpreter finds on its descriptors: 0 the order, 3 its end of the zygote's socket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.launching import START_METHOD_VARIABLE, Launcher
+from airflow_mlflow_provider.runtime.machine_cache import machine_cache
+from airflow_mlflow_provider.runtime.spawn import Interpreter, SpawnLauncher, SpawnOrder, spawn
+from airflow_mlflow_provider.runtime.zygote import SocketLauncher, serve
+
+_CHANNEL = 3
+_PROGRAM = """
+import sys
+sys.path[:] = [folder for folder in sys.path if folder]
+from airflow_mlflow_provider.runtime.environments.interpreter import main
+main()
+"""
+_LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "CONDA_PREFIX")
+
+
+def environment_launcher(python: Path, manifest: FlowManifest, file: Path) -> Launcher:
+    """What starts the tasks of a flow in an environment.
+
+    Args:
+        python: The environment's interpreter.
+        manifest: The flow.
+        file: The flow's file.
+    """
+    interpreter = Interpreter(str(python), _environ(python), [])
+    # The other interpreter runs no threads, whatever this one does.
+    forks = sys.platform.startswith("linux") and os.environ.get(START_METHOD_VARIABLE) != "spawn"
+    if forks:
+        return EnvironmentZygote(interpreter, manifest, file)
+    launcher = SpawnLauncher(interpreter)
+    launcher.load(manifest, file)
+    return launcher
+
+
+class EnvironmentZygote(SocketLauncher):
+    """A zygote in another interpreter than this one.
+
+    Args:
+        interpreter: Which one.
+        manifest: The flow.
+        file: The flow's file.
+    """
+
+    def __init__(self, interpreter: Interpreter, manifest: FlowManifest, file: Path) -> None:
+        ours, theirs = socket.socketpair()
+        order = SpawnOrder(msgspec.json.encode(manifest), str(file), [])
+        with tempfile.TemporaryFile(prefix="flow-order-") as written, theirs:
+            written.write(msgspec.msgpack.encode(order))
+            written.seek(0)
+            pid = spawn(interpreter, _PROGRAM, [written.fileno(), 1, 2, theirs.fileno()])
+        super().__init__(ours, pid)
+
+
+def main() -> NoReturn:
+    """What the interpreter of an environment runs."""
+    from airflow_mlflow_provider.runtime.assignment import Report, send
+    from airflow_mlflow_provider.runtime.child import EXIT_NO_RECORD, preload, task_main
+    from airflow_mlflow_provider.runtime.context import load_context
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = socket.socket(fileno=_CHANNEL)
+    os.set_inheritable(_CHANNEL, False)
+    with open(0, "rb", closefd=False) as stream:
+        order = msgspec.msgpack.decode(stream.read(), type=SpawnOrder)
+    manifest = msgspec.json.decode(order.manifest, type=FlowManifest)
+    preload(manifest.store)
+    try:
+        context = load_context(Path(order.file), manifest)
+    except BaseException:  # noqa: BLE001 - whatever the flow's file raises, each task says it
+        told = traceback.format_exc()
+
+        def refuse(control: socket.socket) -> int:
+            sys.stderr.write(told)
+            sys.stderr.flush()
+            last = told.rstrip().rpartition("\n")[2]
+            error = f"the flow's file {order.file} could not be imported in the step's environment: {last}"
+            send(control, Report(store_error=error))
+            return EXIT_NO_RECORD
+
+        serve(channel, refuse)
+    serve(channel, lambda control: task_main(context, control))
+
+
+def _environ(python: Path) -> dict[str, str]:
+    environ = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    environ["PYTHONPATH"] = str(_home_of_this_package())
+    environ["PYTHONNOUSERSITE"] = "1"
+    environ["VIRTUAL_ENV"] = str(python.parent.parent)
+    environ["PATH"] = os.pathsep.join([str(python.parent), environ.get("PATH", os.defpath)])
+    return environ
+
+
+def _home_of_this_package() -> Path:
+    """A folder with this package and nothing else, for ``sys.path``."""
+    package = Path(__file__).resolve().parents[2]
+    if [entry.name for entry in package.parent.iterdir()] == [package.name]:
+        return package.parent
+    digest = hashlib.sha256(os.fsencode(package)).hexdigest()[:16]
+    home = machine_cache("package") / digest
+    home.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        (home / package.name).symlink_to(package)
+    return home
