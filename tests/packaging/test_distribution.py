@@ -13,6 +13,8 @@ import tomli
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from airflow_mlflow_provider.runtime.environments.requests import CORE_REQUIREMENTS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -74,12 +76,16 @@ def test_the_wheel_tells_airflow_where_the_metadata_is_and_carries_the_license(
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel.namelist())
 
 
-def test_the_core_group_is_the_dependencies_without_those_of_the_airflow_rooms(
+def test_the_core_group_is_the_dependencies_without_uv_and_those_of_the_airflow_rooms(
     pyproject: dict[str, Any],
 ) -> None:
     dependencies = pyproject["project"]["dependencies"]
-    airflow_only = {text for text in dependencies if text.startswith(("apache-airflow", "pendulum"))}
-    assert set(pyproject["dependency-groups"]["core"]) == set(dependencies) - airflow_only
+    not_in_pods = {text for text in dependencies if text.startswith(("apache-airflow", "pendulum", "uv>"))}
+    assert set(pyproject["dependency-groups"]["core"]) == set(dependencies) - not_in_pods
+
+
+def test_environments_of_steps_hold_the_core_group(pyproject: dict[str, Any]) -> None:
+    assert list(CORE_REQUIREMENTS) == pyproject["dependency-groups"]["core"]
 
 
 def test_the_examples_extra_is_the_examples_group(pyproject: dict[str, Any]) -> None:
