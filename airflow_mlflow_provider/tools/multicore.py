@@ -101,7 +101,8 @@ def _results(
                     yield index, _result(index, process, Path(place, str(index)))
         finally:
             for _, process in running.values():
-                process.terminate()
+                # Not SIGTERM: a child is a fork, and has whatever handler of it this process has.
+                process.kill()
             for _, process in running.values():
                 process.join()
 
