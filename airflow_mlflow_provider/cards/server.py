@@ -5,6 +5,7 @@ address                         answer
 ==============================  =========================================================
 ``/``                           a page with the cards of the run
 ``/card/RUN/STEP/TASK/A/N``     the page of card N of attempt A
+``/flow``                       the card of the whole flow
 ``/data``, ``/data/…``          the same as JSON, with an ETag
 ``/viewer/vega.js``             the charts' bundle
 ==============================  =========================================================
@@ -25,6 +26,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from airflow_mlflow_provider.cards.document import CardDocument, encode_card
 from airflow_mlflow_provider.cards.exception import CardNotPresentException
+from airflow_mlflow_provider.cards.flow_card import flow_card
 from airflow_mlflow_provider.cards.page import Live, card_page, viewer_file
 from airflow_mlflow_provider.cards.reading import attempt_card, attempt_cards
 from airflow_mlflow_provider.client.flow import Flow
@@ -88,6 +90,11 @@ class CardServer(ThreadingHTTPServer):
                 return viewer_file("vega.js"), "text/javascript"
             case []:
                 return self._page(self._list(), "data")
+            case ["flow"]:
+                return self._page(flow_card(ledger_of(self.store), self.served.flow), "data/flow")
+            case ["data", "flow"]:
+                document = flow_card(ledger_of(self.store), self.served.flow)
+                return encode_card(document).decode(), "application/json"
             case ["data"]:
                 return encode_card(self._list()).decode(), "application/json"
             case ["card", *place] if len(place) == _PARTS:
@@ -124,7 +131,8 @@ class CardServer(ThreadingHTTPServer):
             "type": "text",
             "text": "No cards yet. They come when a step with @card ends, or calls refresh().",
         }
-        return self._listing(run.id, [table if rows else empty], status, run.created_at.timestamp())
+        whole = {"type": "markdown", "text": "[The flow and its last runs](/flow)"}
+        return self._listing(run.id, [whole, table if rows else empty], status, run.created_at.timestamp())
 
     def _run(self) -> Run:
         if self.served.run is not None:

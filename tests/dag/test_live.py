@@ -7,7 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from airflow_mlflow_provider.cards.document import CardDocument
+from airflow_mlflow_provider.cards.reading import attempt_cards
 from airflow_mlflow_provider.plan.manifest import FlowManifest, Limits, encode
+from airflow_mlflow_provider.store.records import AttemptKey
 from tests.dag.deployed import Finished, deploy
 from tests.services.airflow import LiveAirflow
 from tests.services.airflow_api import TaskInstance
@@ -68,6 +71,8 @@ def test_clearing_a_task_makes_a_new_attempt_with_a_fresh_budget(
     run_id = api.trigger_and_wait(manifest.dag_id, conf={"failures": 1})
     found = finished(manifest, run_id)
     assert found.attempts("shaky", "0001") == [0, 1]
+    assert [card_of(found, "shaky", "0001", attempt).status for attempt in (0, 1)] == ["failed", "succeeded"]
+    assert card_of(found, "shaky", "0001", 0).components[0]["message"] == "told to fail"
     api.clear(manifest.dag_id, run_id, ["shaky"], downstream=True)
     api.wait_for_run(manifest.dag_id, run_id)
     assert found.attempts("shaky", "0001") == [0, 1, 2, 3]
@@ -110,6 +115,13 @@ def test_a_misspelt_parameter_is_named_in_the_log(live_airflow_sqlite: LiveAirfl
     run_id = api.trigger(manifest.dag_id, conf={"outr": 2})
     api.wait_for_run(manifest.dag_id, run_id, expected="failed")
     assert "no parameter outr. Did you mean outer?" in api.task_log(manifest.dag_id, run_id, "start")
+
+
+def card_of(found: Finished, step: str, task: str, attempt: int) -> CardDocument:
+    """The card of an attempt."""
+    key = AttemptKey(found.flow, found.run, step, task, attempt)
+    ((_, card),) = attempt_cards(found.ledger, key)
+    return card
 
 
 def _states(instances: list[TaskInstance], task_id: str) -> list[str | None]:

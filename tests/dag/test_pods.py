@@ -12,12 +12,14 @@ import pytest
 from kubernetes.client import ApiException, CoreV1Api
 from kubernetes.config import new_client_from_config
 
+from airflow_mlflow_provider.cards.reading import attempt_cards
 from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.flow.graph import DecoratorSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.package import build_package
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
+from airflow_mlflow_provider.store.records import AttemptKey
 from tests.dag.deployed import FLOWS, Finished, deploy
 from tests.kubernetes_standin import KubernetesStandin
 from tests.services.dag_test import run_dag
@@ -110,6 +112,11 @@ def test_every_step_runs_in_a_pod_of_its_own(
     assert found.artifact("end", "words") == [f"{word}$5 `ls` 'x' \"y\"\n🙂" for word in "ab"]
     assert found.status == "succeeded"
     assert len(cluster.admin.pods()) == 5
+    for task, word in (("0000", "a"), ("0001", "b")):
+        ((_, card),) = attempt_cards(found.ledger, AttemptKey(found.flow, found.run, "body", task, 0))
+        assert card.status == "succeeded"
+        assert card.components[0] == {"type": "markdown", "text": f"of {word}"}
+        assert "def body(self):" in str(card.components)
 
 
 def test_a_pod_that_dies_without_a_record_is_caught_by_the_operator(

@@ -1,6 +1,7 @@
 # ruff: noqa: ANN001, ANN201
 # mypy: ignore-errors
-from airflow_mlflow_provider import FlowSpec, Parameter, catch, step
+from airflow_mlflow_provider import FlowSpec, Parameter, card, catch, current, step
+from airflow_mlflow_provider.cards import Markdown
 
 
 class InPodsFlow(FlowSpec):
@@ -14,9 +15,11 @@ class InPodsFlow(FlowSpec):
         self.items = ["a", "b"]
         self.next(self.body, foreach="items")
 
+    @card
     @catch(var="caught")
     @step
     def body(self):
+        current.card.append(Markdown(f"of {self.input}"))
         if self.index == self.waits:
             import time
 

@@ -1,6 +1,6 @@
 # ruff: noqa: ANN001, ANN201
 # mypy: ignore-errors
-from airflow_mlflow_provider import FlowSpec, Parameter, catch, retry, step
+from airflow_mlflow_provider import FlowSpec, Parameter, card, catch, retry, step
 
 
 class WaysToFailFlow(FlowSpec):
@@ -15,6 +15,7 @@ class WaysToFailFlow(FlowSpec):
         self.items = ["{{ 7 * 7 }}", "b"]
         self.next(self.shaky, foreach="items")
 
+    @card
     @retry(times=1, minutes_between_retries=0)
     @step
     def shaky(self):

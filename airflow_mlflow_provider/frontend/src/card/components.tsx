@@ -24,10 +24,18 @@ function Table({ table }: { table: ComponentOf<"table"> }) {
   const rows = all ? table.rows : table.rows.slice(0, rowsFirst);
   return (
     <div>
-      <div class="scroll" role="region" aria-label="Table" tabIndex={0}>
+      <div class="scroll" role="group" aria-label="Table" tabIndex={0}>
         <table>
           {table.headers.length > 0 && (
-            <thead><tr>{table.headers.map((head, index) => <th key={index} scope="col" class={typeof rows[0]?.[index] === "number" ? "number" : ""}><CellView cell={head} /></th>)}</tr></thead>
+            <thead>
+              <tr>
+                {table.headers.map((head, index) => {
+                  if (head === "" || head === null) return <td key={index} />;
+                  const kind = typeof rows[0]?.[index] === "number" ? "number" : "";
+                  return <th key={index} scope="col" class={kind}><CellView cell={head} /></th>;
+                })}
+              </tr>
+            </thead>
           )}
           <tbody>
             {rows.map((row, index) => (
@@ -109,7 +117,7 @@ function ArtifactView({ artifact }: { artifact: ArtifactRow }) {
 
 function Artifacts({ items }: { items: ArtifactRow[] }) {
   return (
-    <div class="scroll" role="region" aria-label="Artifacts" tabIndex={0}>
+    <div class="scroll" role="group" aria-label="Artifacts" tabIndex={0}>
       <table>
         <thead><tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col" class="number">Size</th><th scope="col">Value</th></tr></thead>
         <tbody>

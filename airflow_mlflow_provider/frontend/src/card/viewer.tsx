@@ -16,6 +16,7 @@ export function CardView({ card, pageAddress, heading = true }: { card: CardDocu
   if (isForeign && pageAddress) {
     return <iframe class="html-frame page" title={card.title} sandbox="allow-scripts" src={pageAddress} />;
   }
+  const isOfTask = card.pathspec.split("/").length === 4;
   return (
     <article class="card" aria-label={card.title}>
       {heading && (
@@ -23,7 +24,8 @@ export function CardView({ card, pageAddress, heading = true }: { card: CardDocu
           <h1>{card.title}</h1>
           <p class="muted">
             <span class={`badge ${card.status}`} role="status">{said[card.status]}</span>{" "}
-            <code>{card.pathspec}</code> · attempt {card.attempt} · {moment(card.created_at)}
+            <code>{card.pathspec}</code>
+            {isOfTask && ` · attempt ${card.attempt}`} · {moment(card.created_at)}
           </p>
         </header>
       )}

@@ -14,11 +14,11 @@ const longest = 200_000;
 export function Code({ text, language, label }: { text: string; language: string; label?: string }) {
   const name = label ?? `${language} code`;
   if (!hljs.getLanguage(language) || text.length > longest) {
-    return <pre tabIndex={0} role="region" aria-label={name}><code>{text}</code></pre>;
+    return <pre tabIndex={0} role="group" aria-label={name}><code>{text}</code></pre>;
   }
   const html = sanitise(hljs.highlight(text, { language }).value);
   return (
-    <pre tabIndex={0} role="region" aria-label={name}>
+    <pre tabIndex={0} role="group" aria-label={name}>
       <code dangerouslySetInnerHTML={{ __html: html }} />
     </pre>
   );

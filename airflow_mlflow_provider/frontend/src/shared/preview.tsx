@@ -34,7 +34,7 @@ function Frame({ preview }: { preview: Preview }) {
   const columns = preview.columns ?? [];
   const rows = (preview.head ?? []) as Json[][];
   return (
-    <div class="scroll" role="region" aria-label="First rows" tabIndex={0}>
+    <div class="scroll" role="group" aria-label="First rows" tabIndex={0}>
       <table class="preview-frame">
         <thead>
           <tr>{columns.map(([name, kind], index) => <th key={index} scope="col">{shown(name)} <small>{kind}</small></th>)}</tr>

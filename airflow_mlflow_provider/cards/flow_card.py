@@ -1,0 +1,293 @@
+"""The card of a whole flow: what it is, who owns it, when it runs, and how its last runs went.
+
+Made from records alone, so that the Airflow UI may show it: nothing is imported, nothing unpickled.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_mlflow_provider.cards.component import Rendered
+from airflow_mlflow_provider.cards.document import CardDocument
+from airflow_mlflow_provider.cards.facts import graph_steps
+from airflow_mlflow_provider.cards.sections import section
+from airflow_mlflow_provider.exception import MetaflowNotFound
+from airflow_mlflow_provider.plan.identity import ROOT_TASK_ID
+from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.records import DoneRecord, RunEnd, RunRecord
+
+_NUMBERS = ("int", "float", "bool")
+_MOST_METRICS = 12
+_AT_ONCE = 8
+_READABLE = ("succeeded", "failed", "terminated")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run went, as far as its records tell.
+
+    Attributes:
+        record: What it was started with.
+        end: The verdict, ``None`` while there is none.
+        metrics: The numbers among the artifacts of its end step, by name.
+    """
+
+    record: RunRecord
+    end: RunEnd | None
+    metrics: dict[str, float]
+
+    @property
+    def status(self) -> str:
+        """``running``, or the verdict."""
+        return self.end.status if self.end else "running"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took."""
+        return None if self.end is None else self.end.ended_at - self.record.created_at
+
+
+def last_runs(ledger: Ledger, flow: str, most: int = 10) -> list[RunSummary]:
+    """The newest runs of a flow, newest first; one listing and three reads for each run, done at once.
+
+    Args:
+        ledger: The store's records.
+        flow: Name of the flow.
+        most: How many at most.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    records = ledger.load_runs(flow, ledger.latest(flow, most))
+    manifests: dict[str, FlowManifest] = {
+        digest: decode(ledger.blob(digest), f"manifest of {flow}")
+        for digest in {one.manifest for one in records}
+    }
+
+    def summary(record: RunRecord) -> RunSummary:
+        metrics = _metrics(ledger, record, manifests[record.manifest])
+        return RunSummary(record, ledger.run_end(flow, record.run), metrics)
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="flow-card") as pool:
+        return list(pool.map(summary, records))
+
+
+def flow_card(
+    ledger: Ledger, flow: str, manifest: FlowManifest | None = None, most: int = 10
+) -> CardDocument:
+    """The card of a flow.
+
+    Args:
+        ledger: The store's records.
+        flow: Name of the flow.
+        manifest: The flow as it is deployed; by default as it was in its newest run.
+        most: How many runs it shows.
+
+    Raises:
+        MetaflowNotFound: The flow has no run, and no manifest was given.
+    """
+    runs = last_runs(ledger, flow, most)
+    if manifest is None:
+        if not runs:
+            raise MetaflowNotFound(
+                f"{flow} has no run in {ledger.store.url}.", fix="Run it once.", where={"flow": flow}
+            )
+        manifest = decode(ledger.blob(runs[0].record.manifest), f"manifest of {flow}")
+    about = [{"type": "markdown", "text": manifest.graph.doc}] if manifest.graph.doc else []
+    found = [
+        *about,
+        *_headline(runs),
+        section("Flow", {"type": "graph", "steps": graph_steps(manifest), "here": None}),
+        section("About", _about(manifest, runs)),
+        _parameters(manifest),
+        _runs(runs),
+        *_trends(runs),
+    ]
+    newest = runs[0].status if runs else "succeeded"
+    return CardDocument(
+        type="flow",
+        hash=f"flow-{flow}",
+        title=flow,
+        pathspec=flow,
+        attempt=0,
+        status="running" if newest == "running" else "succeeded" if newest == "succeeded" else "failed",
+        created_at=time.time(),
+        components=[part for part in found if part is not None],
+    )
+
+
+def _metrics(ledger: Ledger, run: RunRecord, manifest: FlowManifest) -> dict[str, float]:
+    """Numbers among the artifacts of the end step, from their previews; parameters are not among them."""
+    done = ledger.newest_done(run.flow, run.run, manifest.graph.end, ROOT_TASK_ID)
+    fixed = {spec.attribute for spec in manifest.parameters}
+    return {} if done is None else _numbers(done, fixed)
+
+
+def _numbers(done: DoneRecord, fixed: set[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, entry in sorted(done.artifacts.items()):
+        is_number = entry.type in _NUMBERS or entry.type.startswith(("numpy.float", "numpy.int"))
+        text = (entry.preview or {}).get("repr", "") if is_number and not name.startswith("_") else ""
+        number = _number(str(text))
+        if name not in fixed and number is not None:
+            found[name] = number
+    return dict(itertools.islice(found.items(), _MOST_METRICS))
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = {"True": 1.0, "False": 0.0}.get(text)
+        number = float(text) if number is None else number
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _headline(runs: Sequence[RunSummary]) -> list[Rendered]:
+    ended = [run for run in runs if run.status in _READABLE]
+    if not ended:
+        return []
+    good = sum(run.status == "succeeded" for run in ended)
+    theme = "success" if good == len(ended) else "warning" if good else "danger"
+    times = sorted(run.seconds for run in ended if run.seconds is not None)
+    boxes: list[Rendered] = [
+        {
+            "type": "value",
+            "title": "Succeeded",
+            "value": f"{good} of {len(ended)}",
+            "subtitle": "of the last runs",
+            "theme": theme,
+        },
+        {
+            "type": "value",
+            "title": "Takes",
+            "value": f"{times[len(times) // 2]:.1f} s",
+            "subtitle": "in the middle of them",
+        },
+    ]
+    metrics = ended[0].metrics
+    boxes += [
+        {
+            "type": "value",
+            "title": name,
+            "value": value,
+            "subtitle": "in the last run",
+            "change": _change(ended, name),
+        }
+        for name, value in itertools.islice(metrics.items(), 3)
+    ]
+    return boxes
+
+
+def _change(runs: Sequence[RunSummary], name: str) -> str | None:
+    values = [run.metrics[name] for run in runs if name in run.metrics]
+    if len(values) < 2 or values[0] == values[1]:
+        return None
+    return f"{values[0] - values[1]:+.4g} since the run before"
+
+
+def _about(manifest: FlowManifest, runs: Sequence[RunSummary]) -> Rendered:
+    owners = [spec.attributes.get("name") for spec in manifest.flow_decorators if spec.name == "project"]
+    people = sorted({run.record.user for run in runs if run.record.user})
+    items: list[list[Any]] = [
+        ["Owner", manifest.deployer or ", ".join(people)],
+        ["Started by", ", ".join(people)],
+        ["Project", ", ".join(str(owner) for owner in owners if owner)],
+        ["Schedule", _schedule(manifest)],
+        ["Triggered by", ", ".join(trigger.asset for trigger in manifest.triggers)],
+        ["Exit hooks", ", ".join(f"{hook.name} on {hook.on}" for hook in manifest.exit_hooks)],
+        ["DAG", manifest.dag_id],
+        ["Script", manifest.code.script],
+        ["Code package", manifest.code.digest[:16]],
+        ["Environment", manifest.environment],
+        ["Tags", ", ".join(manifest.tags)],
+    ]
+    return {"type": "facts", "items": [item for item in items if item[1]]}
+
+
+def _schedule(manifest: FlowManifest) -> str:
+    """When it is run: as it is deployed, else as it is written."""
+    if manifest.schedule is not None:
+        return f"{manifest.schedule.cron} ({manifest.schedule.timezone})"
+    written = next((spec.attributes for spec in manifest.flow_decorators if spec.name == "schedule"), None)
+    if written is None:
+        return "none"
+    zone = written.get("timezone") or "UTC"
+    if written.get("cron"):
+        return f"{written['cron']} ({zone}), once it is deployed"
+    often = next((name for name in ("weekly", "hourly", "daily") if written.get(name)), "not at all")
+    return f"{often} ({zone}), once it is deployed"
+
+
+def _parameters(manifest: FlowManifest) -> Rendered | None:
+    if not manifest.parameters:
+        return None
+    rows = [
+        [spec.name, _type(spec.schema), _default(spec.default), spec.help] for spec in manifest.parameters
+    ]
+    return section(
+        "Parameters", {"type": "table", "headers": ["Name", "Type", "Default", "Help"], "rows": rows}
+    )
+
+
+def _runs(runs: Sequence[RunSummary]) -> Rendered | None:
+    if not runs:
+        return None
+    names = list(dict.fromkeys(name for run in runs for name in run.metrics))[:_MOST_METRICS]
+    rows = [
+        [
+            run.record.run,
+            run.status,
+            time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(run.record.created_at)),
+            "" if run.seconds is None else f"{run.seconds:.1f} s",
+            ", ".join(f"{name}={value}" for name, value in run.record.parameters.items())[:200],
+            *(run.metrics.get(name, "") for name in names),
+        ]
+        for run in runs
+    ]
+    headers = ["Run", "State", "Started", "Took", "Parameters", *names]
+    return section("Last runs", {"type": "table", "headers": headers, "rows": rows})
+
+
+def _trends(runs: Sequence[RunSummary]) -> list[Rendered]:
+    """A chart for each number over the runs, oldest first."""
+    names = list(dict.fromkeys(name for run in runs for name in run.metrics))[:_MOST_METRICS]
+    points = {
+        name: [(r.record, r.metrics[name]) for r in reversed(runs) if name in r.metrics] for name in names
+    }
+    charts = [_trend(name, values) for name, values in points.items() if len(values) > 1]
+    return [section("Over the runs", *charts)] if charts else []
+
+
+def _trend(name: str, values: Sequence[tuple[RunRecord, float]]) -> Rendered:
+    data = [
+        {"run": record.run, "started": record.created_at * 1000, "value": value} for record, value in values
+    ]
+    spec = {
+        "description": f"{name} over the last runs",
+        "title": name,
+        "width": 640,
+        "height": 140,
+        "data": {"values": data},
+        "mark": {"type": "line", "point": True, "tooltip": True},
+        "encoding": {
+            "x": {"field": "started", "type": "temporal", "title": None},
+            "y": {"field": "value", "type": "quantitative", "title": None, "scale": {"zero": False}},
+            "tooltip": [{"field": "run"}, {"field": "value", "type": "quantitative"}],
+        },
+    }
+    return {"type": "chart", "spec": spec, "controls": False}
+
+
+def _type(schema: dict[str, Any]) -> str:
+    found = schema.get("type", "any")
+    return " or ".join(found) if isinstance(found, list) else str(found)
+
+
+def _default(value: Any) -> Any:
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
