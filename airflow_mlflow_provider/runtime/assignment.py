@@ -1,7 +1,8 @@
 """The messages between the process that supervises tasks and the processes that run them.
 
 One task is one child process. It has three channels: its standard output and standard error, which the supervisor
-captures, and a control socket, on which it receives one :class:`Assignment` and answers with one :class:`Report`.
+captures, and a control socket, on which it receives one :class:`Assignment` and answers with a :class:`Report` at its end,
+and with one before for each time that it has been given secrets to hide.
 A message is four bytes of length, big endian, and that many bytes of MessagePack.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -53,15 +55,17 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How the child ended, when it could still say so.
+    """How the child ended, when it could still say so, or that there are secrets to hide in its logs.
 
     Attributes:
         result: What its record says; ``None`` when no record could be written.
         store_error: Why the record could not be written.
+        secrets: Values that its logs must not show from now on.
     """
 
     result: TaskResult | None = None
     store_error: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 Message = TypeVar("Message")
@@ -84,12 +88,15 @@ def receive(channel: socket.socket, kind: type[Message]) -> Message | None:
     return msgspec.msgpack.decode(body, type=kind) if body is not None else None
 
 
-def received(data: bytes, kind: type[Message]) -> Message | None:
-    """The message in what has come, ``None`` if it is not whole."""
-    head = data[: _LENGTH.size]
-    if len(head) < _LENGTH.size or len(data) - _LENGTH.size < _LENGTH.unpack(head)[0]:
-        return None
-    return msgspec.msgpack.decode(data[_LENGTH.size :][: _LENGTH.unpack(head)[0]], type=kind)
+def take(data: bytearray, kind: type[Message]) -> Iterator[Message]:
+    """The messages that have come as a whole, which are removed from ``data``."""
+    while len(data) >= _LENGTH.size:
+        end = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+        if len(data) < end:
+            return
+        body = bytes(data[_LENGTH.size : end])
+        del data[:end]
+        yield msgspec.msgpack.decode(body, type=kind)
 
 
 def _exactly(channel: socket.socket, size: int) -> bytes | None:

@@ -31,7 +31,12 @@ def task_main(context: FlowContext, control: socket.socket) -> int:
     from airflow_mlflow_provider.store.location import open_store
 
     try:
-        result = run_task(context, Ledger(open_store(assignment.store)), assignment)
+        result = run_task(
+            context,
+            Ledger(open_store(assignment.store)),
+            assignment,
+            lambda secrets: send(control, Report(secrets=secrets)),
+        )
     except DataException as error:
         sys.stderr.write(f"{error.headline}: {error} {error.fix}\n")
         send(control, Report(store_error=f"{error.headline}: {error}"))

@@ -7,9 +7,10 @@ note of the runtime. Bytes that are not UTF-8 stay as they are.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey
 
@@ -74,6 +75,11 @@ class StreamCapture:
         self._partial = b""
         self._pending = bytearray()
         self._chunks = 0
+        self._mask = Mask()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Neither show nor keep these values from now on."""
+        self._mask.add(secrets)
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they come from the task."""
@@ -86,8 +92,9 @@ class StreamCapture:
 
     def note(self, text: str) -> None:
         """Add a line of the runtime's own."""
-        self._show(text.encode())
-        self._pending += encode_line(text.encode(), "runtime")
+        line = self._mask.line(text.encode())
+        self._show(line)
+        self._pending += encode_line(line, "runtime")
 
     def finish(self) -> None:
         """The stream has ended: what came after the last newline is a line too."""
@@ -105,6 +112,7 @@ class StreamCapture:
         return lambda: self._ledger.append_log(self._key, self._stream, number, data)
 
     def _add(self, line: bytes) -> None:
+        line = self._mask.line(line)
         self._show(line)
         if self._room <= 0:
             return

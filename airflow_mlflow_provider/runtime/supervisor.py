@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
-from airflow_mlflow_provider.runtime.assignment import Assignment, Report, received, send
+from airflow_mlflow_provider.runtime.assignment import Assignment, Report, send, take
 from airflow_mlflow_provider.runtime.death import describe_status, record_of_death, signal_group
 from airflow_mlflow_provider.runtime.launching import Launcher
 from airflow_mlflow_provider.runtime.log_storing import LogPolicy, LogStorer
@@ -54,6 +54,7 @@ class _Running:
         self.pid = 0
         self.control, self.control_theirs = socket.socketpair()
         self.said = bytearray()
+        self.report: Report | None = None
         self.pipes: dict[int, StreamCapture] = {}
         self.captures: dict[Stream, StreamCapture] = {}
         self.killed_because = ""
@@ -241,6 +242,8 @@ class Supervisor:
         running = self._by_pipe.get(pipe)
         if running is None:
             return
+        # What it must not show a task says before it prints anything.
+        self._listen(running.control.fileno())
         try:
             data = os.read(pipe, _READ_SIZE)
         except BlockingIOError:
@@ -250,20 +253,26 @@ class Supervisor:
         else:
             self._close_pipe(running, pipe)
 
-    def _listen(self, control: int) -> None:
-        """Take what a task says as it comes: a long report does not fit into its socket."""
+    def _listen(self, control: int) -> bool:
+        """Take what a task says as it comes: a long report does not fit into its socket. Whether it said anything."""
         running = self._by_control.get(control)
         if running is None:
-            return
+            return False
         try:
             data = running.control.recv(_READ_SIZE)
         except BlockingIOError:
-            return
+            return False
         except ConnectionResetError:
             data = b""
         running.said += data
+        for report in take(running.said, Report):
+            if not report.secrets:
+                running.report = report
+            for capture in running.captures.values():
+                capture.hide(report.secrets)
         if not data:
             self._stop_listening(running)
+        return bool(data)
 
     def _stop_listening(self, running: _Running) -> None:
         if self._by_control.pop(running.control.fileno(), None) is not None:
@@ -279,23 +288,17 @@ class Supervisor:
     def _conclude(self, running: _Running, status: int) -> TaskResult:
         # Its own children have no more to say; whoever has left its process group may hold the channels open for ever.
         signal_group(running.pid, signal.SIGKILL)
+        while self._listen(running.control.fileno()):
+            pass
+        self._stop_listening(running)
         for pipe in list(running.pipes):
             self._drain(running, pipe)
-        report = self._report(running)
+        report = running.report
         result = report.result if report is not None else None
         if result is None:
             result = self._result_without_report(running, report, status)
         self._finish_streams(running)
         return result
-
-    def _report(self, running: _Running) -> Report | None:
-        """What the task, which has ended, has said last, if it could."""
-        while running.control.fileno() in self._by_control:
-            said = len(running.said)
-            self._listen(running.control.fileno())
-            if len(running.said) == said:
-                self._stop_listening(running)
-        return received(bytes(running.said), Report)
 
     def _drain(self, running: _Running, pipe: int) -> None:
         # What the task itself has printed is there already and fits into its pipe.

@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -36,6 +36,7 @@ from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
 from airflow_mlflow_provider.runtime.bound_task import BoundTask
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.inputs import Inputs
+from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.runtime.origins import name_writer
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.run_members import store_run_members
@@ -52,13 +53,21 @@ from airflow_mlflow_provider.store.records import (
 )
 
 
-def run_task(context: FlowContext, ledger: Ledger, assignment: Assignment) -> TaskResult:
+def run_task(
+    context: FlowContext, ledger: Ledger, assignment: Assignment, hide: Callable[[tuple[str, ...]], None]
+) -> TaskResult:
     """Run one attempt and commit its record, whether the user's code succeeds or fails.
+
+    Args:
+        context: The flow.
+        ledger: The store.
+        assignment: The attempt.
+        hide: Is told what the attempt's logs must not show, before the attempt prints it.
 
     Raises:
         StoreException: The record could not be committed; nothing of the attempt is visible.
     """
-    return _TaskRunner(context, ledger, assignment).run()
+    return _TaskRunner(context, ledger, assignment, hide).run()
 
 
 def exception_record(error: BaseException) -> ExceptionRecord:
@@ -97,7 +106,10 @@ def _users_part(frames: TracebackType | None) -> TracebackType | None:
 class _AttemptView:
     """What decorators may know of the attempt: see :class:`~…flow.decorators.lifecycle.DecoratedTask`."""
 
-    def __init__(self, assignment: Assignment, flow: FlowSpec) -> None:
+    def __init__(
+        self, assignment: Assignment, flow: FlowSpec, hide: Callable[[tuple[str, ...]], None]
+    ) -> None:
+        self.hide = hide
         key = assignment.key
         self.flow = flow
         self.flow_name, self.run_id, self.step_name, self.task_id = key.flow, key.run, key.step, key.task
@@ -106,7 +118,15 @@ class _AttemptView:
 
 
 class _TaskRunner:
-    def __init__(self, context: FlowContext, ledger: Ledger, assignment: Assignment) -> None:
+    def __init__(
+        self,
+        context: FlowContext,
+        ledger: Ledger,
+        assignment: Assignment,
+        hide: Callable[[tuple[str, ...]], None],
+    ) -> None:
+        self._tell = hide
+        self._mask = Mask()
         self.context = context
         self.ledger = ledger
         self.assignment = assignment
@@ -169,7 +189,7 @@ class _TaskRunner:
         self._open_cards(decorators, flow)
         verdict = run_attempt(
             decorators,
-            _AttemptView(self.assignment, flow),
+            _AttemptView(self.assignment, flow, self._hide),
             lambda: self._call(flow, inputs),
         )
         writer = ArtifactWriter(self.ledger.store, f"{self.key.prefix}/pack")
@@ -191,7 +211,7 @@ class _TaskRunner:
             transition=transition,
             artifacts=table,
             reads=tuple(sorted(task.reads | (inputs._reads if inputs is not None else set()))),
-            exception=None if verdict.caught is None else exception_record(verdict.caught),
+            exception=None if verdict.caught is None else self._exception_record(verdict.caught),
             metadata=self.metadata,
         )
 
@@ -217,8 +237,16 @@ class _TaskRunner:
                 where=self.inputs.where,
             )
 
+    def _hide(self, secrets: tuple[str, ...]) -> None:
+        self._mask.add(secrets)
+        self._tell(secrets)
+
+    def _exception_record(self, error: BaseException) -> ExceptionRecord:
+        found = exception_record(error)
+        return ExceptionRecord(found.type, self._mask.text(found.message), self._mask.text(found.traceback))
+
     def _failure(self, error: BaseException) -> DoneRecord:
-        exception = exception_record(error)
+        exception = self._exception_record(error)
         sys.stderr.write(exception.traceback)
         return DoneRecord(
             key=self.key,

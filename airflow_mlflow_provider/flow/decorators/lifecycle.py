@@ -54,6 +54,10 @@ class DecoratedTask(Protocol):
     @property
     def is_last_attempt(self) -> bool: ...  # noqa: D102
 
+    def hide(self, secrets: tuple[str, ...], /) -> None:
+        """Keep these values out of the attempt's logs and of the text of its exception, from now on."""
+        ...
+
 
 class AttemptVerdict(NamedTuple):
     """How an attempt that did not fail ended.

@@ -72,8 +72,9 @@ class SecretsDecorator(StepDecorator):
         )
 
     def task_pre_step(self, task: DecoratedTask) -> None:
-        """Fetch the secrets and set the variables."""
+        """Fetch the secrets, have their values hidden in logs, and set the variables."""
         variables = self.fetch()
+        task.hide(tuple(variables.values()))
         self._before = replace_variables(variables)
 
     def task_finished(self, task: DecoratedTask) -> None:

@@ -18,3 +18,8 @@ class Attempt:
     task_id: str = "fit"
     retry_count: int = 0
     is_last_attempt: bool = True
+    hidden: list[str] = field(default_factory=list)
+
+    def hide(self, secrets: tuple[str, ...], /) -> None:
+        """Note what is to be hidden."""
+        self.hidden.extend(secrets)
