@@ -26,6 +26,7 @@ _COMMANDS = {
     "help": "inspect_commands",
     "logs": "logs_commands",
     "card": "card_commands",
+    "cache": "cache_commands",
     "airflow": "airflow_commands",
 }
 

@@ -80,6 +80,12 @@ def _options() -> list[click.Parameter]:
         ),
         option(["--parameters-file"], type=click.Path(exists=True, dir_okay=False), hidden=True),
         option(["--namespace", "user_namespace"], help="Namespace of the client in steps."),
+        option(
+            ["--cache/--no-cache"],
+            default=True,
+            help="Reuse results of steps that carry @cache.",
+            show_default=True,
+        ),
         option(["--keep-going"], is_flag=True, help="Let independent branches finish after a failure."),
         option(
             ["--max-iterations"], type=click.IntRange(1), default=get("max_iterations"), show_default=True
@@ -130,6 +136,7 @@ def _start(
         max_num_splits=values["max_num_splits"],
         max_iterations=values["max_iterations"],
         keep_going=values["keep_going"],
+        cache=values["cache"],
         fail_grace=get("fail_grace_s"),
         kill_grace=get("timeout_grace_s"),
         heartbeat=get("heartbeat_s"),

@@ -77,9 +77,12 @@ class Task(MetaflowObject[DataArtifact]):
 
     @property
     def origin_pathspec(self) -> str | None:
-        """Pathspec of the task that really ran, if the run took this one over from another run."""
+        """Pathspec of the task that really ran, if the run took this one over from another run or from the cache."""
         key = self._key
-        return key.pathspec if key.run != self._parts[1] else None
+        if key.run != self._parts[1]:
+            return key.pathspec
+        reused = self._record.metadata.get("cache", "") if self._record is not None else ""
+        return reused.removeprefix("hit ") if reused.startswith("hit ") else None
 
     @property
     def artifacts(self) -> Any:

@@ -100,6 +100,7 @@ class StepNode(msgspec.Struct, frozen=True, omit_defaults=True):
         branches: For a join of a static split: maps each in-func to the targets of the split that lead to it.
         decorators: Decorators in the order in which they apply.
         node_info: The ``node_info`` given to ``@step``.
+        code: Digest of the step's code and of what it calls in the project (:mod:`.step_code`).
     """
 
     name: str
@@ -116,6 +117,7 @@ class StepNode(msgspec.Struct, frozen=True, omit_defaults=True):
     branches: dict[str, tuple[str, ...]] = {}
     decorators: tuple[DecoratorSpec, ...] = ()
     node_info: dict[str, Any] = {}
+    code: str = ""
 
     @property
     def out_funcs(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_mlflow_provider.exception import LintIssue, LintWarn
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.flow.reading import FlowReading, read_flow
+from airflow_mlflow_provider.flow.step_code import step_code
 from airflow_mlflow_provider.flow.written_call import ConfigResolver
 
 
@@ -109,6 +110,7 @@ def _node(reading: FlowReading, name: str, in_funcs: tuple[str, ...]) -> StepNod
         branches={source: branches[source] for source in in_funcs if source in branches},
         decorators=tuple(decorator.spec() for decorator in (*step.decorators, *step.user_decorators)),
         node_info=json_value(getattr(step.function, "step_node_info", {})),
+        code=step_code(step, reading.flow_class),
     )
 
 

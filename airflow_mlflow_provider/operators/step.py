@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import (
 
 from airflow_mlflow_provider.exception import CommandException, MetaflowException
 from airflow_mlflow_provider.operators.asset_events import finish_extra
+from airflow_mlflow_provider.operators.cached import reuse_results
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.planning import map_width
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
@@ -167,6 +168,10 @@ class FlowStepOperator(BaseOperator):
         if request.retry_count and found.complete:
             self.log.info("An earlier try has finished the task; its record counts and no pod is needed.")
             return found.result
+        reused = reuse_results(work.ledger, work.pinned.manifest, work.unit, request)
+        if reused is not None:
+            self.log.info("Reused from the cache; no pod is needed.")
+            return reused
         self._pod = self._pod_unit(work, request, context)
         outcome = self._pod.run_or_defer() if self._pod.deferrable else self._pod.run()
         return self._after_pod(work, request, outcome)

@@ -38,6 +38,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
         max_iterations: Longest loop allowed.
         gang: ``main_ip``, ``num_nodes``, ``node_index``, ``control_task_id`` of a node of a gang.
         airflow: Where the task runs in Airflow, empty elsewhere.
+        cache: Whether a step with ``@cache`` looks for an earlier result.
     """
 
     key: AttemptKey
@@ -52,6 +53,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
     max_iterations: int = 10_000
     gang: dict[str, Any] = {}
     airflow: dict[str, Any] = {}
+    cache: bool = True
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -25,6 +25,9 @@ _FUNCTIONS = (
     types.MethodWrapperType,
 )
 
+# Stands among the names that were read for "all of them", as merging does.
+EVERYTHING = "*"
+
 Unreadable = Callable[[UnreadableArtifactException, str], UnreadableArtifactException]
 
 
@@ -80,10 +83,12 @@ class BoundTask:
         """
         if name in self._loaded:
             return self._loaded[name]
+        # That a name is absent is something the step has learnt, too.
+        if not name.startswith("__"):
+            self.reads.add(name)
         entry = self.inherited.get(name)
         if entry is None:
             raise AttributeError(self._absent(name))
-        self.reads.add(name)
         try:
             value = self._reader.load(name, entry, self._where)
         except UnreadableArtifactException as error:
@@ -95,6 +100,7 @@ class BoundTask:
 
     def has(self, name: str) -> bool:
         """Whether ``name`` was inherited."""
+        self.reads.add(name)
         return name in self.inherited
 
     def forget(self, name: str) -> bool:
@@ -135,6 +141,7 @@ class BoundTask:
             )
         from airflow_mlflow_provider.runtime.merge import merge_artifacts
 
+        self.reads.add(EVERYTHING)
         adopted = merge_artifacts(flow, self.step_name, self.inherited, inputs, exclude, include)
         self.inherited = {**self.inherited, **adopted}
 

@@ -89,6 +89,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
         heartbeat: Seconds between signs of life of the run.
         tags: User tags.
         logs: How logs are kept.
+        cache: Whether steps with ``@cache`` look for earlier results.
         trigger: Gives the events that the run is told to have been started by; called once the store may be used.
     """
 
@@ -102,6 +103,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
     heartbeat: float = 10.0
     tags: tuple[str, ...] = ()
     logs: LogPolicy = LogPolicy()
+    cache: bool = True
     trigger: Callable[[], dict[str, Any]] | None = None
 
 
@@ -301,6 +303,7 @@ class _LocalRunner:
             max_iterations=options.max_iterations,
             fail_grace=options.fail_grace,
             keep_going=options.keep_going,
+            cache=options.cache,
         )
         # Killed tasks have not used up their attempts: they are told, and are not why the run failed.
         return RegionScheduler(

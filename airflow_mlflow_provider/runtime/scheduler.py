@@ -42,6 +42,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
         first_retry_count: What ``current.retry_count`` shows on the first attempt made here.
         last: Whether nobody retries after this scheduler gives up on a task.
         airflow: Where the region runs in Airflow.
+        cache: Whether steps with ``@cache`` look for earlier results.
     """
 
     flow: str
@@ -56,6 +57,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
     first_retry_count: int = 0
     last: bool = True
     airflow: dict[str, Any] = {}
+    cache: bool = True
 
 
 class RegionScheduler:
@@ -173,6 +175,7 @@ class RegionScheduler:
             max_iterations=options.max_iterations,
             gang=work.gang,
             airflow=options.airflow,
+            cache=options.cache,
         )
         self._supervisor.start(assignment, policy.kill_after)
 

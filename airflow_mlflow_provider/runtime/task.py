@@ -32,6 +32,7 @@ from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.transition import agrees
 from airflow_mlflow_provider.runtime.announce import announce, gang_metadata
 from airflow_mlflow_provider.runtime.assignment import Assignment
+from airflow_mlflow_provider.runtime.attempt_cache import AttemptCache
 from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
 from airflow_mlflow_provider.runtime.bound_task import BoundTask
 from airflow_mlflow_provider.runtime.context import FlowContext
@@ -40,6 +41,7 @@ from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.runtime.origins import name_writer
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.run_members import store_run_members
+from airflow_mlflow_provider.runtime.step_cache import TaskInputs
 from airflow_mlflow_provider.runtime.take import static_transition, take_transition
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
@@ -140,6 +142,7 @@ class _TaskRunner:
         self.parents: tuple[DoneRecord, ...] = ()
         self.frames: tuple[Frame, ...] = ()
         self.cards: Any = None
+        self.cache = AttemptCache(ledger, context.manifest, assignment)
 
     def run(self) -> TaskResult:
         self.ledger.begin(
@@ -156,7 +159,8 @@ class _TaskRunner:
         except BaseException as error:  # noqa: BLE001 - whatever user code raises becomes a record
             record = self._failure(error)
         self.ledger.commit(record)
-        # The record stands: nothing that happens to a card changes how the task ended.
+        # The record stands: nothing that happens to a card or to the cache changes how the task ended.
+        self.cache.keep(record)
         if self.cards is not None:
             self.cards.finish(record)
         return result_of(record)
@@ -164,11 +168,21 @@ class _TaskRunner:
     def _attempt(self) -> DoneRecord:
         parents = self.parents = tuple(self.inputs.parents())
         frames = self.frames = self.inputs.frames(parents)
+        inherited = self._inherited(parents)
+        reused = self.cache.reuse(TaskInputs(parents, inherited, frames), self.started_at)
+        return reused or self._run(parents, frames, inherited)
+
+    def _run(
+        self,
+        parents: tuple[DoneRecord, ...],
+        frames: tuple[Frame, ...],
+        inherited: dict[str, ArtifactEntry],
+    ) -> DoneRecord:
         files = self.context.files
         task = BoundTask(
             self.key.step,
             self.reader,
-            self._inherited(parents),
+            inherited,
             frames,
             self.inputs.where,
             set_in=lambda name: self.inputs.set_in(parents, name),
@@ -212,7 +226,7 @@ class _TaskRunner:
             artifacts=table,
             reads=tuple(sorted(task.reads | (inputs._reads if inputs is not None else set()))),
             exception=None if verdict.caught is None else self._exception_record(verdict.caught),
-            metadata=self.metadata,
+            metadata={**self.metadata, **self.cache.metadata},
         )
 
     def _open_cards(self, decorators: Sequence[StepDecorator], flow: FlowSpec) -> None:

@@ -16,8 +16,8 @@ from airflow_mlflow_provider.store.pickling import ALIGNMENT
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_DIGEST_BYTES = 16
-_HEAD_BYTES = _DIGEST_BYTES + 1
+ELEMENT_DIGEST_BYTES = 16
+_HEAD_BYTES = ELEMENT_DIGEST_BYTES + 1
 
 
 def join_elements(elements: Iterable[Encoded]) -> tuple[list[Buffer], tuple[int, ...]]:
@@ -31,7 +31,7 @@ def join_elements(elements: Iterable[Encoded]) -> tuple[list[Buffer], tuple[int,
     for element in elements:
         begin = offsets[-1] + _HEAD_BYTES
         gap = -begin % ALIGNMENT if len(element.parts) > 1 else 0
-        digest = bytes.fromhex(digest_of(element.parts, element.size))[:_DIGEST_BYTES]
+        digest = bytes.fromhex(digest_of(element.parts, element.size))[:ELEMENT_DIGEST_BYTES]
         parts.append(digest + bytes([gap]) + bytes(gap))
         parts.extend(element.parts)
         offsets.append(begin + gap + element.size)
@@ -42,6 +42,6 @@ def open_element(data: memoryview) -> memoryview | None:
     """The pickle in the bytes of one element; ``None`` if it has not the digest that it was stored with."""
     if len(data) < _HEAD_BYTES:
         return None
-    pickle = data[_HEAD_BYTES + data[_DIGEST_BYTES] :]
-    found = bytes.fromhex(digest_of([pickle], len(pickle)))[:_DIGEST_BYTES]
-    return pickle if found == data[:_DIGEST_BYTES] else None
+    pickle = data[_HEAD_BYTES + data[ELEMENT_DIGEST_BYTES] :]
+    found = bytes.fromhex(digest_of([pickle], len(pickle)))[:ELEMENT_DIGEST_BYTES]
+    return pickle if found == data[:ELEMENT_DIGEST_BYTES] else None

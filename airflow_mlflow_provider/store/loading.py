@@ -17,7 +17,7 @@ from airflow_mlflow_provider.exception import (
 from airflow_mlflow_provider.store import codecs, compression
 from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.blobs import blob_key, check_digest
-from airflow_mlflow_provider.store.elements import open_element
+from airflow_mlflow_provider.store.elements import ELEMENT_DIGEST_BYTES, open_element
 from airflow_mlflow_provider.store.records import ArtifactEntry, SplitValues
 
 _HELD_BYTES = 64 << 20
@@ -110,6 +110,17 @@ class ArtifactReader:
         if pickle is None:
             raise _corrupted(name, key, "its digest is not the one it was stored with", {"index": index})
         return self._decode(name, values.codec, "element", pickle, {"index": index})
+
+    def element_digest(self, values: SplitValues, index: int) -> str:
+        """What tells one element of a foreach from others: hex digits of its digest, read from the element's head.
+
+        Raises:
+            ObjectNotFound: The store has lost the object that holds it.
+        """
+        entry = values.entry
+        key = entry.pack or blob_key(entry.digest, entry.compression)
+        start = entry.offset + values.offsets[index]
+        return bytes(self._range(key, start, start + ELEMENT_DIGEST_BYTES)).hex()
 
     def _range(self, key: str, start: int, end: int) -> memoryview:
         if key in self._packs:

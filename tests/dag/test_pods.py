@@ -144,3 +144,22 @@ def test_a_pod_that_dies_without_a_record_fails_the_task_and_says_so(
     assert (run.states["body[0]"], run.states["body[1]"]) == ("success", "failed")
     assert run.states["join"] == "upstream_failed"
     assert "The pod ended without a record of body/0001: OOMKilled" in "".join(capfd.readouterr())
+
+
+def test_a_cached_step_starts_no_pod(flow: FlowManifest, cluster: KubernetesStandin) -> None:
+    body = flow.graph["body"]
+    kept = DecoratorSpec("cache", {"version": None, "ignore": (), "ttl": None})
+    steps = {
+        **flow.graph.steps,
+        "body": msgspec.structs.replace(body, decorators=(*body.decorators, kept)),
+    }
+    manifest = msgspec.structs.replace(flow, graph=msgspec.structs.replace(flow.graph, steps=steps))
+    run_dag(build_dag(manifest), {"text": "!"})
+    before = len(cluster.admin.pods())
+    again = Finished.of(manifest, run_dag(build_dag(manifest), {"text": "!"}))
+    assert again.artifact("end", "words") == ["a!", "b!"]
+    # start, join and end; what `body` made is known.
+    assert len(cluster.admin.pods()) - before == 3
+    other = Finished.of(manifest, run_dag(build_dag(manifest), {"text": "?"}))
+    assert other.artifact("end", "words") == ["a?", "b?"]
+    assert len(cluster.admin.pods()) - before == 8
