@@ -75,6 +75,11 @@ class AttemptCards:
     def finish(self, record: DoneRecord) -> None:
         """Store the cards of the attempt, whose record is committed. What goes wrong is printed and not raised."""
         self._writer.close()
+        for error in self._writer.errors[:1]:
+            sys.stderr.write(
+                f"@card: {len(self._writer.errors)} update(s) of the running step failed, first by:\n"
+            )
+            traceback.print_exception(error)
         facts = dataclasses.replace(self._facts, record=record)
         for card in self._cards:
             try:
@@ -119,7 +124,7 @@ class _OpenCard:
             attributes["type"],
             card_id,
             bool(attributes["customize"]),
-            self._class.ALLOW_USER_COMPONENTS,
+            self._class.ALLOW_USER_COMPONENTS or self._class.RUNTIME_UPDATABLE,
         )
 
     def finished(self, facts: TaskFacts) -> CardDocument | None:

@@ -141,6 +141,7 @@ class TaskSpecCard(DataCard):
 
     type: ClassVar[str] = "taskspec_card"
     ALLOW_USER_COMPONENTS: ClassVar[bool] = False
+    RUNTIME_UPDATABLE: ClassVar[bool] = False
 
     def content(self, facts: TaskFacts) -> list[Rendered]:
         """The content."""

@@ -25,7 +25,7 @@ class CardWarning(UserWarning):
 def warn(message: str) -> None:
     """Warn of a mistake in card code, unless ``card_warnings`` is off."""
     if get("card_warnings"):
-        warnings.warn(message, CardWarning, stacklevel=4)
+        warnings.warn(message, CardWarning, stacklevel=5)
 
 
 class ComponentStore:
@@ -162,7 +162,7 @@ class Place:
         type: Type of the card.
         id: Its id.
         customize: Whether it asked to be the default.
-        editable: Whether its type takes components.
+        editable: Whether its type takes components, or updates while the step runs.
     """
 
     def __init__(

@@ -160,7 +160,10 @@ def run_flow(
 
 def _launcher(context: FlowContext) -> Launcher:
     if start_method() == "fork":
-        return Zygote(lambda control: task_main(context, control), lambda: preload(context.manifest.store))
+        cards = any(node.decorator("card") for node in context.manifest.graph)
+        return Zygote(
+            lambda control: task_main(context, control), lambda: preload(context.manifest.store, cards=cards)
+        )
     from airflow_mlflow_provider.runtime.spawn import SpawnLauncher
 
     launcher = SpawnLauncher()
