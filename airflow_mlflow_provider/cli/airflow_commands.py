@@ -160,6 +160,14 @@ class AirflowSession:
 @click.option("--max-map-width", type=click.IntRange(1), default=get("max_map_width"), show_default=True)
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a task has failed.")
 @click.option("--compute", type=click.Choice(["worker", "kubernetes"]), help="Where steps run by default.")
+@click.option(
+    "--notify-on-error", metavar="CONN", help="Airflow connection of a web hook to tell of failed runs."
+)
+@click.option(
+    "--notify-on-success",
+    metavar="CONN",
+    help="Airflow connection of a web hook to tell of runs that succeeded.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the manifest; change nothing.")
 @click.option(
     "--deployer-attribute-file",
@@ -182,6 +190,8 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
             namespace=values["namespace"],
             paused=values["paused"],
             worker_pool=values["worker_pool"],
+            notify_on_error=values["notify_on_error"],
+            notify_on_success=values["notify_on_success"],
             limits=Limits(
                 max_workers=values["max_workers"],
                 max_map_width=values["max_map_width"],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG
 
 from airflow_mlflow_provider.dag.arguments import step_arguments
+from airflow_mlflow_provider.dag.notifying import told_of_end
 from airflow_mlflow_provider.dag.parameters import airflow_params
 from airflow_mlflow_provider.dag.schedule import schedule, start_date
 from airflow_mlflow_provider.dag.sealing import seal_failed_run
@@ -63,7 +64,11 @@ def _dag_arguments(manifest: FlowManifest) -> dict[str, Any]:
         "tags": sorted({tag[:_TAG_LENGTH] for tag in (*manifest.tags, *_project_tags(manifest))}),
         "max_active_tasks": limits.max_workers,
         "is_paused_upon_creation": manifest.paused_upon_creation,
-        "on_failure_callback": partial(seal_failed_run, manifest),
+        "on_failure_callback": [
+            partial(seal_failed_run, manifest),
+            *told_of_end(manifest, manifest.notify_on_error),
+        ],
+        "on_success_callback": told_of_end(manifest, manifest.notify_on_success) or None,
     }
     if limits.workflow_timeout is not None:
         arguments["dagrun_timeout"] = timedelta(seconds=limits.workflow_timeout)

@@ -64,12 +64,13 @@ class DeploymentOptions(msgspec.Struct, frozen=True):
         branch: ``--branch`` of ``@project``.
         production: ``--production`` of ``@project``.
         compute: Where steps run that do not say so themselves, ``None`` for what is configured.
-        code: ``package`` or ``bundle``.
         tags: User tags of every run.
         limits: Caps.
         namespace: Namespace of the client in tasks, ``None`` for the deployment's own.
         paused: Whether the DAG is paused when Airflow first sees it.
         worker_pool: Airflow pool of every step that names none.
+        notify_on_error: Airflow connection of the web hook to tell of failed runs.
+        notify_on_success: The same for runs that succeeded.
     """
 
     name: str | None = None
@@ -81,6 +82,8 @@ class DeploymentOptions(msgspec.Struct, frozen=True):
     namespace: str | None = None
     paused: bool = False
     worker_pool: str | None = None
+    notify_on_error: str | None = None
+    notify_on_success: str | None = None
 
 
 def deployment_manifest(
@@ -125,6 +128,8 @@ def deployment_manifest(
         namespace=options.namespace,
         deployer=user,
         paused_upon_creation=options.paused,
+        notify_on_error=options.notify_on_error or "",
+        notify_on_success=options.notify_on_success or "",
         settings={key: value for key, value in settings.items() if value not in (None, {}, "")},
     )
     issues += manifest_refusals(flow_class, manifest)

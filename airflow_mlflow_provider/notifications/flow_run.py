@@ -31,6 +31,7 @@ class FlowRunNotifier(BaseNotifier):
     :param webhook_conn_id: Connection with the web hook's address as host, or as password if it is secret. (templated)
     :param text: Text put before ours. (templated)
     :param artifact_store_conn_id: Connection of the store; by default ``[mlflow_provider] datastore_root``.
+    :param store: URL of the store, instead of a connection.
     """
 
     template_fields: Sequence[str] = ("flow", "webhook_conn_id", "text")
@@ -42,12 +43,14 @@ class FlowRunNotifier(BaseNotifier):
         flow: str | None = None,
         text: str = "",
         artifact_store_conn_id: str | None = None,
+        store: str | None = None,
     ) -> None:
         super().__init__()
         self.flow = flow
         self.webhook_conn_id = webhook_conn_id
         self.text = text
         self.artifact_store_conn_id = artifact_store_conn_id
+        self.store = store
 
     def notify(self, context: Context) -> None:
         """Post the message.
@@ -74,7 +77,7 @@ class FlowRunNotifier(BaseNotifier):
         dag_run = context["dag_run"]
         flow = self.flow or dag_run.dag_id.rpartition(".")[2]
         run = airflow_run_id(dag_run.dag_id, dag_run.run_id)
-        ledger = ArtifactStoreHook(self.artifact_store_conn_id).ledger
+        ledger = self._ledger()
         end = ledger.run_end(flow, run)
         state = str(getattr(dag_run, "state", None) or "ended")
         status = end.status if end is not None else state.rpartition(".")[2].lower()
@@ -88,6 +91,13 @@ class FlowRunNotifier(BaseNotifier):
         reason = [] if failed or end is None or not end.reason else [end.reason]
         text = "\n".join(filter(None, [self.text, f"{flow}/{run} {status}", *shown, *reason]))
         return {**facts, "text": text, "failed": failed}
+
+    def _ledger(self) -> Ledger:
+        if self.store is None:
+            return ArtifactStoreHook(self.artifact_store_conn_id).ledger
+        from airflow_mlflow_provider.store.location import open_store
+
+        return Ledger(open_store(self.store))
 
     def _address(self) -> str:
         connection = BaseHook.get_connection(self.webhook_conn_id)

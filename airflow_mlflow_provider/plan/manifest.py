@@ -123,6 +123,8 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
         configs: Frozen configuration values by name.
         decospecs: Decorators that ``--with`` added, as it gave them.
         tags: User tags of each run.
+        notify_on_error: Airflow connection of the web hook that is told of each failed run; ``""`` for none.
+        notify_on_success: The same of each run that succeeded.
         settings: Configuration frozen at deployment (``kubernetes_image``, ``pod_deferrable`` …), by key.
         provider: Version of this package that wrote the manifest.
     """
@@ -149,6 +151,8 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     production_token: str = ""
     deployer: str = ""
     paused_upon_creation: bool = False
+    notify_on_error: str = ""
+    notify_on_success: str = ""
     settings: dict[str, Any] = {}
     provider: str = ""
     schema_version: int = SCHEMA_VERSION
