@@ -158,6 +158,7 @@ class AirflowSession:
 @click.option("--max-num-splits", type=click.IntRange(1), help="Widest foreach allowed.")
 @click.option("--max-iterations", type=click.IntRange(1), default=get("max_iterations"), show_default=True)
 @click.option("--max-map-width", type=click.IntRange(1), default=get("max_map_width"), show_default=True)
+@click.option("--fuse", is_flag=True, help="Run chains of steps with equal needs as one Airflow task each.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a task has failed.")
 @click.option("--compute", type=click.Choice(["worker", "kubernetes"]), help="Where steps run by default.")
 @click.option(
@@ -192,6 +193,7 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
             worker_pool=values["worker_pool"],
             notify_on_error=values["notify_on_error"],
             notify_on_success=values["notify_on_success"],
+            fuse=values["fuse"],
             limits=Limits(
                 max_workers=values["max_workers"],
                 max_map_width=values["max_map_width"],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_mlflow_provider.flow.spec import FlowSpec
 
 
-def FlowDag(  # noqa: N802 - stands where Airflow users write `DAG(…)`
+def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow users write `DAG(…)`
     flow: type[FlowSpec] | str | PathLike[str],
     *,
     store: str | None = None,
@@ -34,6 +34,7 @@ def FlowDag(  # noqa: N802 - stands where Airflow users write `DAG(…)`
     limits: Limits | None = None,
     is_paused_upon_creation: bool = False,
     worker_pool: str | None = None,
+    fuse: bool = False,
 ) -> DAG:
     """The DAG of a flow; assign it to a global of the DAG file.
 
@@ -48,6 +49,7 @@ def FlowDag(  # noqa: N802 - stands where Airflow users write `DAG(…)`
         limits: Caps of the deployment.
         is_paused_upon_creation: Whether the DAG is paused when Airflow first sees it.
         worker_pool: Airflow pool of every step that names none.
+        fuse: Whether chains of steps that need the same machine and attempts run as one Airflow task.
 
     Raises:
         LintWarn: The flow has errors; Airflow shows all of them as the file's import error.
@@ -68,6 +70,7 @@ def FlowDag(  # noqa: N802 - stands where Airflow users write `DAG(…)`
             limits=limits or Limits(),
             paused=is_paused_upon_creation,
             worker_pool=worker_pool,
+            fuse=fuse,
         )
         manifest = deployment_manifest(flow, _base(flow, store), options, "airflow")
     dag = build_dag(manifest)

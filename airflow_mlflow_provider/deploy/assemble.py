@@ -71,6 +71,7 @@ class DeploymentOptions(msgspec.Struct, frozen=True):
         worker_pool: Airflow pool of every step that names none.
         notify_on_error: Airflow connection of the web hook to tell of failed runs.
         notify_on_success: The same for runs that succeeded.
+        fuse: Whether chains of steps that need the same machine and attempts run as one Airflow task.
     """
 
     name: str | None = None
@@ -84,6 +85,7 @@ class DeploymentOptions(msgspec.Struct, frozen=True):
     worker_pool: str | None = None
     notify_on_error: str | None = None
     notify_on_success: str | None = None
+    fuse: bool = False
 
 
 def deployment_manifest(
@@ -113,6 +115,8 @@ def deployment_manifest(
     settings: dict[str, Any] = {key: get(key) for key in FROZEN_KEYS}
     if options.worker_pool:
         settings["worker_pool"] = options.worker_pool
+    if options.fuse:
+        settings["fuse"] = True
     manifest = msgspec.structs.replace(
         base,
         dag_id=dag_id(project.flow_name if project else options.name or base.flow_name),

@@ -163,3 +163,15 @@ def test_a_cached_step_starts_no_pod(flow: FlowManifest, cluster: KubernetesStan
     other = Finished.of(manifest, run_dag(build_dag(manifest), {"text": "?"}))
     assert other.artifact("end", "words") == ["a?", "b?"]
     assert len(cluster.admin.pods()) - before == 8
+
+
+def test_a_chain_of_steps_is_one_pod_with_a_record_of_each(
+    flow: FlowManifest, cluster: KubernetesStandin
+) -> None:
+    manifest = msgspec.structs.replace(flow, settings={**flow.settings, "fuse": True})
+    run = run_dag(build_dag(manifest))
+    assert set(run.states) == {"start", "body[0]", "body[1]", "join"}
+    found = Finished.of(manifest, run)
+    assert found.artifact("end", "words") == ["a", "b"]
+    assert found.tasks("join") == found.tasks("end") == ["0"]
+    assert len(cluster.admin.pods()) == 4

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlflow_provider.deploy.record import Deployments
+from airflow_mlflow_provider.plan.deployment import Deployment as DeployedPlan
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.store.location import open_store
 from tests.flow_runs import USER, FlowFile, FlowRun
@@ -103,6 +104,14 @@ def test_a_dry_run_prints_the_manifest_and_changes_nothing(deployment: Deploymen
     assert decode(run.stdout.encode()).flow_name == "Deployed"
     assert deployment.files() == {}
     assert deployment.deployments().names() == []
+
+
+@pytest.mark.parametrize(("options", "units"), [((), ["start", "end"]), (("--fuse",), ["start"])])
+def test_chains_run_as_one_task_if_asked_for(
+    deployment: Deployment, options: tuple[str, ...], units: list[str]
+) -> None:
+    deployment.create(*options).succeeded()
+    assert list(DeployedPlan(deployment.manifest()).plan.units) == units
 
 
 @pytest.mark.parametrize(
