@@ -134,18 +134,25 @@ def unsupported_type(reading: FlowReading) -> Iterator[Finding]:
 
 def assigned_in_step(reading: FlowReading) -> Iterator[Finding]:
     """M804."""
+    from airflow_mlflow_provider.flow.spec import FlowSpec
+
     fixed = fixed_members(reading)
-    if not fixed:
-        return
+    properties = {name for name, member in vars(FlowSpec).items() if isinstance(member, property)}
+    read_only = properties - reading.members.keys()
     availability = reading.derived(Availability)
     for step, facts in availability.facts.items():
         for placed in facts.accesses:
             access = placed.access
-            kind = fixed.get(access.name)
-            if kind is None or access.kind not in ("write", "update") or access.in_try:
+            if access.kind not in ("write", "update") or access.in_try:
+                continue
+            if (kind := fixed.get(access.name)) is not None:
+                reason = f"which is a {kind}: its value is fixed"
+            elif access.name in read_only:
+                reason = "which every flow has, and cannot be set"
+            else:
                 continue
             node = access.node
-            message = f"Step {step} assigns to self.{access.name} at line {node.lineno}, which is a {kind}: its value is fixed."
+            message = f"Step {step} assigns to self.{access.name} at line {node.lineno}, {reason}."
             fix = "Assign to another attribute."
             yield Finding(placed.file, node.lineno, node.col_offset + 1, message, fix, step)
 
@@ -155,5 +162,10 @@ RULES = (
     Rule("M802", "E", "reserved parameter name", reserved_name),
     Rule("M803", "E", "field of a parameter or config that cannot be used", unusable_fields),
     Rule("M803", "W", "parameter type that is not one of the documented ones", unsupported_type),
-    Rule("M804", "W", "step assigns to a parameter, config or constant", assigned_in_step),
+    Rule(
+        "M804",
+        "W",
+        "step assigns to a parameter, config or constant, or to what FlowSpec computes",
+        assigned_in_step,
+    ),
 )

@@ -242,6 +242,8 @@ FAULTY = {
             self.cfg = {}  #! M804 start cfg config
             self.LIMIT += 1  #! M804 start LIMIT constant
             setattr(self, "LIMIT", 4)  #! M804 LIMIT
+            self.name = "x"  #! M804 start name
+            self.index: int = 1  #! M804 start index
             self.helper()
             self.next(self.end)
 
