@@ -215,7 +215,8 @@ class RegionScheduler:
         place = (work.step, work.path[:-1])
         gang = self._gangs.setdefault(place, _Gang(int(work.gang["num_nodes"])))
         gang.ended.append((work, result))
-        if result.outcome == "failed" and not gang.stopping:
+        # A node that `@catch` stood in for has failed as well: the others may wait for it for ever.
+        if result.outcome in ("failed", "caught") and not gang.stopping:
             gang.stopping = True
             self._supervisor.kill(
                 "another node of the gang failed",

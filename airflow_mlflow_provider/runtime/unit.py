@@ -221,6 +221,11 @@ class _Resume:
         )
         size = (opener.transition.num_splits or 0) if opener and opener.transition else 0
         for index in range(size):
+            # Tried again as a whole; what @catch stores stands in for those nodes only that have no record to show.
+            stored = self._request.fallback and self._finished(step, (*path, index), None)
+            if stored:
+                self.results.append(result_of(stored))
+                continue
             yield Work(
                 step, (*path, index), attempt=self._request.attempt, gang=gang_place(path, index, size)
             )
