@@ -53,6 +53,7 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
         cases: ``(key, target)`` pairs of a switch, in the order written.
         num_parallel: Source text of the ``num_parallel`` argument, for ``parallel``.
         allow_empty: Whether an empty foreach skips its body instead of failing.
+        min_success_ratio: Share of a foreach's splits, 0 to 1, with which its join runs; ``None`` if all must finish.
         line: 1-based line of the call.
     """
 
@@ -63,7 +64,12 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
     cases: tuple[tuple[CaseKey, str], ...] = ()
     num_parallel: str | None = None
     allow_empty: bool = False
+    min_success_ratio: float | None = None
     line: int = 0
+
+    def suffices(self, finished: int, width: int) -> bool:
+        """Whether the join runs when ``finished`` of ``width`` splits have, and no other will."""
+        return finished >= width * (1.0 if self.min_success_ratio is None else self.min_success_ratio)
 
 
 class DecoratorSpec(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -126,7 +126,7 @@ class FlowSpec:
 
         Args:
             dsts: Steps as ``self.<step>``, or one dict of them for a switch.
-            kwargs: ``foreach``, ``num_parallel``, ``condition``, ``allow_empty``.
+            kwargs: ``foreach``, ``num_parallel``, ``condition``, ``allow_empty``, ``min_success_ratio``.
 
         Raises:
             InvalidNextException: The call has no legal form, or is the second one.

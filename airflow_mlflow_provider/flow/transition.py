@@ -11,7 +11,7 @@ import msgspec
 from airflow_mlflow_provider.exception import InvalidNextException
 from airflow_mlflow_provider.flow.graph import StepNode, TransitionKind
 
-KEYWORDS = ("foreach", "num_parallel", "condition", "allow_empty")
+KEYWORDS = ("foreach", "num_parallel", "condition", "allow_empty", "min_success_ratio")
 FORMS = (
     "self.next(self.a), self.next(self.a, self.b), self.next(self.a, foreach='items'), "
     "self.next(self.a, num_parallel=4) or self.next({'yes': self.a, 'no': self.b}, condition='answer')"

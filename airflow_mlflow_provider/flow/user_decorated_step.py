@@ -132,6 +132,8 @@ def usual_transition(call: StepCall, arguments: NextArguments) -> None:
     keywords: NextArguments = dict(arguments)
     if transition.kind == "foreach":
         keywords = {"foreach": transition.foreach, "allow_empty": transition.allow_empty, **arguments}
+        if transition.min_success_ratio is not None:
+            keywords = {"min_success_ratio": transition.min_success_ratio, **keywords}
     elif transition.kind == "parallel" and "num_parallel" not in arguments:
         raise _undecided(call, "is followed by a gang, and nothing says of how many", "{'num_parallel': n}")
     flow.next(*(getattr(flow, target) for target in transition.targets), **keywords)

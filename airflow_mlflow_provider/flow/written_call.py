@@ -117,10 +117,14 @@ class WrittenCall(msgspec.Struct, frozen=True, eq=False, dict=True):
         foreach = string_of(self.keywords.get("foreach"))
         allow_empty = self.keywords.get("allow_empty", ast.Constant(value=False))
         legal = isinstance(allow_empty, ast.Constant) and isinstance(allow_empty.value, bool)
-        if not foreach or not legal or not given <= {"foreach", "allow_empty"}:
+        ratio = ratio_of(self.keywords.get("min_success_ratio"))
+        legal = legal and (ratio is not None or "min_success_ratio" not in given)
+        if not foreach or not legal or not given <= {"foreach", "allow_empty", "min_success_ratio"}:
             return None
         allowed = isinstance(allow_empty, ast.Constant) and allow_empty.value is True
-        return Transition("foreach", targets, foreach=foreach, allow_empty=allowed, line=self.line)
+        return Transition(
+            "foreach", targets, foreach=foreach, allow_empty=allowed, min_success_ratio=ratio, line=self.line
+        )
 
     def _switch(self, resolve: ConfigResolver) -> Transition | None:
         condition = string_of(self.keywords["condition"])
@@ -187,6 +191,14 @@ def attribute_of(node: ast.expr, owner: str) -> str | None:
 def string_of(node: ast.expr | None) -> str | None:
     """Value of a string literal, else ``None``."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def ratio_of(node: ast.expr | None) -> float | None:
+    """Value of a number literal from 0 to 1, else ``None``."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return float(value)
 
 
 def literal_key(node: ast.expr) -> CaseKey | None:

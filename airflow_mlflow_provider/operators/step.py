@@ -25,6 +25,7 @@ from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.operators.verdict import verdict
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element, elements
+from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 
 if TYPE_CHECKING:
@@ -226,7 +227,9 @@ class FlowStepOperator(BaseOperator):
         failures = [_failure(task) for task in result.failed]
         more = f" and {len(failures) - _SHOWN_FAILURES} more" if len(failures) > _SHOWN_FAILURES else ""
         text = f"{'; '.join(failures[:_SHOWN_FAILURES])}{more}"
-        if work.attempt.last and self.deployment.manifest.limits.fail_fast:
+        graph = self.deployment.manifest.graph
+        tolerated = any(is_tolerant(graph, split) for split in graph[self.unit].frames)
+        if work.attempt.last and self.deployment.manifest.limits.fail_fast and not tolerated:
             work.end_run("failed", text, tuple(task.key.pathspec for task in result.failed))
         raise AirflowException(text)
 

@@ -15,3 +15,9 @@ def is_gang(graph: FlowGraph, step: str) -> bool:
     """Whether ``step`` runs as workers that are started together."""
     frames = graph[step].frames
     return bool(frames) and graph[frames[-1]].kind == "parallel"
+
+
+def is_tolerant(graph: FlowGraph, split: str | None) -> bool:
+    """Whether the join of a foreach may run without some of its splits."""
+    taken = graph[split].transition if split else None
+    return taken is not None and taken.min_success_ratio is not None

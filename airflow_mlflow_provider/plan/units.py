@@ -24,10 +24,10 @@ import msgspec
 
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.plan.reach import conditional_steps, ruled_out
-from airflow_mlflow_provider.plan.scopes import is_gang, scope
+from airflow_mlflow_provider.plan.scopes import is_gang, is_tolerant, scope
 
 UnitKind = Literal["single", "loop", "gang", "fused"]
-TriggerRule = Literal["all_success", "none_failed", "none_failed_min_one_success"]
+TriggerRule = Literal["all_success", "none_failed", "none_failed_min_one_success", "all_done"]
 
 # Decorators that decide on the machine, the environment or the attempts of a step: steps that differ in one of them
 # cannot share a pod.
@@ -186,9 +186,13 @@ def _before(graph: FlowGraph, node: StepNode) -> tuple[str, ...]:
 
 def _trigger_rule(graph: FlowGraph, node: StepNode, conditional: frozenset[str]) -> TriggerRule:
     """See "Mapping" in AIRFLOW.md: any other rule makes the index paths of a group wait for each other."""
-    if scope(graph, node.name):
+    around, before = scope(graph, node.name), _before(graph, node)
+    below = any(len(scope(graph, name)) > len(around) for name in before)
+    if below and any(is_tolerant(graph, split) for split in (*around, node.matching_split)):
+        # Which splits it can do without, the records say; and a failure under one index path is none of another's.
+        return "all_done"
+    if around:
         return "none_failed"
-    before = _before(graph, node)
     if any(len(scope(graph, name)) for name in before):
         return "none_failed"
     skippable = node.name in conditional or any(name in conditional for name in before)

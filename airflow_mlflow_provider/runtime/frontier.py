@@ -74,6 +74,21 @@ class Frontier:
         ready = [self._successor(target, work, result) for target in result.targets]
         return iter([found for found in ready if found is not None])
 
+    def lose(self, work: Work) -> tuple[bool, Work | None]:
+        """A task has failed for good: whether a foreach around it may do without its split.
+
+        Returns:
+            Whether one may, and the work of its join, if that waited for nothing else.
+        """
+        for depth, name in reversed(list(enumerate(self._graph[work.step].frames))):
+            split = self._graph[name]
+            if split.transition is None or split.transition.min_success_ratio is None:
+                continue
+            tolerated, join = self._joins.lose(split, work.path[:depth], work.path[depth])
+            if tolerated:
+                return True, join
+        return False, None
+
     def _work(self, step: str, path: IndexPath, parents: tuple[AttemptKey, ...], **more: Any) -> Work:
         return Work(step, path, 0 if self._graph[step].is_loop else None, parents, **more)
 
@@ -119,6 +134,7 @@ class _Joins:
         self._graph = graph
         self._open: dict[tuple[str, IndexPath], tuple[AttemptKey, int]] = {}
         self._arrived: dict[tuple[str, IndexPath], dict[int, AttemptKey]] = {}
+        self._lost: dict[tuple[str, IndexPath], set[int]] = {}
 
     def opened(self, split: str, path: IndexPath, key: AttemptKey, width: int) -> None:
         """A split has been taken; its join waits for ``width`` branches."""
@@ -134,12 +150,32 @@ class _Joins:
         arrived = self._arrived.setdefault((join.name, outer), {})
         for position in self._positions(join, split, step, path):
             arrived[position] = key
-        opener, width = opened
-        if len(arrived) < width:
+        return self._complete(join, split, outer)
+
+    def lose(self, split: StepNode, path: IndexPath, index: int) -> tuple[bool, Work | None]:
+        """A split of a foreach will never arrive: whether its join may run without it, and its work if it is ready."""
+        opened, taken = self._open.get((split.name, path)), split.transition
+        if opened is None or taken is None:
+            return False, None
+        lost = self._lost.setdefault((split.name, path), set())
+        lost.add(index)
+        if not taken.suffices(opened[1] - len(lost), opened[1]):
+            return False, None
+        return True, self._complete(self._graph[split.matching_join or ""], split, path)
+
+    def _complete(self, join: StepNode, split: StepNode, path: IndexPath) -> Work | None:
+        opener, width = self._open[split.name, path]
+        arrived = self._arrived.get((join.name, path), {})
+        lost = self._lost.get((split.name, path), set())
+        if len(arrived) + len(lost) < width or (
+            lost and split.transition and not split.transition.suffices(len(arrived), width)
+        ):
             return None
-        del self._open[split.name, outer], self._arrived[join.name, outer]
+        del self._open[split.name, path]
+        self._arrived.pop((join.name, path), None)
+        self._lost.pop((split.name, path), None)
         parents = tuple(dict.fromkeys(arrived[i] for i in sorted(arrived)))
-        return Work(join.name, outer, 0 if join.is_loop else None, parents, opener)
+        return Work(join.name, path, 0 if join.is_loop else None, parents, opener)
 
     def _positions(self, join: StepNode, split: StepNode, step: str, path: IndexPath) -> list[int]:
         if split.is_split:

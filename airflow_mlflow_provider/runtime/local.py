@@ -184,6 +184,7 @@ class _LocalRunner:
         self._launcher = launcher
         self._failed: list[TaskResult] = []
         self._ended = False
+        self._went_wrong = False
         self._signal = 0
 
     def run(
@@ -228,6 +229,7 @@ class _LocalRunner:
             try:
                 scheduler.run(on_tick)
             finally:
+                self._went_wrong = scheduler.failed
                 supervisor.close()
                 pulse.close()
                 self._observer.close()
@@ -328,7 +330,7 @@ class _LocalRunner:
         if self._signal:
             status: RunStatus = "terminated"
             reason = f"ended by {signal.Signals(self._signal).name}"
-        elif self._ended and not self._failed:
+        elif self._ended and not self._went_wrong:
             status, reason = "succeeded", ""
         else:
             status = "failed"

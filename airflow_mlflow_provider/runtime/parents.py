@@ -59,26 +59,30 @@ class _Finder:
                 return None
             raise self._missing(f"{split.name} has not finished")
         if split.is_split:
-            return self._splits(opener.transition.num_splits or 0)
+            return self._splits(split, opener.transition.num_splits or 0)
         return self._branches(split)
 
-    def _splits(self, width: int) -> list[DoneRecord]:
+    def _splits(self, split: StepNode, width: int) -> list[DoneRecord]:
+        tolerant = split.transition is not None and split.transition.min_success_ratio is not None
         found: dict[int, AttemptKey] = {}
         several = len(self.node.in_funcs) > 1
         for name in self.node.in_funcs:
-            for record in self._under(name) if several or self._is_choice(name) else ():
+            # Which of them failed only the records say, and only here may one have.
+            read = several or tolerant or self._is_choice(name)
+            for record in self._under(name) if read else ():
                 if self._chose(record):
                     found[record.index_path[-1]] = record.key
-            if not several and not self._is_choice(name):
+            if not read:
                 found.update(self._keys_under(name))
         missing = [i for i in range(width) if i not in found]
-        if missing:
+        enough = split.transition is not None and split.transition.suffices(len(found), width)
+        if missing and not enough:
             shown = ", ".join(str((*self.path, i)) for i in missing[:10])
             more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
             raise self._missing(
                 f"{width} splits were opened, {width - len(missing)} have finished; missing: {shown}{more}"
             )
-        return self.ledger.load_done([found[i] for i in range(width)])
+        return self.ledger.load_done([found[i] for i in sorted(found)])
 
     def _branches(self, split: StepNode) -> list[DoneRecord]:
         found: dict[str, DoneRecord] = {}

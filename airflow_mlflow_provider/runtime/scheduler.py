@@ -108,6 +108,11 @@ class RegionScheduler:
         """Start nothing more and end what runs; :meth:`run` returns soon after."""
         self._stopped = because
 
+    @property
+    def failed(self) -> bool:
+        """Whether a task has failed that nothing could do without."""
+        return self._failed
+
     def run(self, on_tick: Callable[[], None] = lambda: None) -> None:
         """Run until no task is left, or until a failure ends it.
 
@@ -192,8 +197,15 @@ class RegionScheduler:
     def _task_failed(self, work: Work, result: TaskResult) -> None:
         if self._retry([work]):
             return
-        self._failed = True
+        self._lose(work)
         self._on_result(result)
+
+    def _lose(self, work: Work) -> None:
+        """Go on without the split of a task that failed for good, if a foreach allows it."""
+        tolerated, join = self._frontier.lose(work)
+        self._failed = self._failed or not tolerated
+        if join is not None:
+            self.add([join])
 
     def _retry(self, works: list[Work]) -> bool:
         """Queue another attempt of each, if the budget allows; whether it does."""
@@ -236,7 +248,7 @@ class RegionScheduler:
             (node_work, self._caught_in_gang(node_work, node_result)) for node_work, node_result in ended
         ]
         if any(node_result.outcome == "failed" for _, node_result in after):
-            self._failed = True
+            self._lose(ended[0][0])
             for _, node_result in failures:
                 self._on_result(node_result)
             return

@@ -56,6 +56,10 @@ def transition_of(tmp_path: Path, call: str, **more: str | None) -> Transition |
             "self.a, foreach='items', allow_empty=True",
             Transition("foreach", ("a",), foreach="items", allow_empty=True),
         ),
+        (
+            "self.a, foreach='items', min_success_ratio=0.9",
+            Transition("foreach", ("a",), foreach="items", min_success_ratio=0.9),
+        ),
         ("self.a, allow_empty=False, foreach='items'", Transition("foreach", ("a",), foreach="items")),
         ("self.a, num_parallel=2", Transition("parallel", ("a",), num_parallel="2")),
         (

@@ -110,6 +110,7 @@ def _transition(item: Item, after: str) -> list[str]:
         return [f"self.next({', '.join(f'self.{arm[0].name}' for arm in item.arms)})"]
     if isinstance(item, Foreach):
         allowed = ", allow_empty=True" if 0 in item.widths else ""
+        allowed += f", min_success_ratio={item.ratio}" if item.ratio < 1 else ""
         return [
             f"width = {item.widths}[self.total() % {len(item.widths)}]",
             f'self.elements = [f"{item.name}-{{i}}" for i in range(width)]',

@@ -120,7 +120,7 @@ class _Run:
             return self.block(place.pick(item.arms, item.shift), came, place)
         ends = self.split(item, came, place)
         alive = [end for end in ends if end is not None]
-        if len(alive) < len(ends):
+        if len(alive) < len(ends) * (item.ratio if isinstance(item, Foreach) else 1.0):
             return None
         keys = tuple(key for end in alive for key in end.keys)
         return _Arrival(keys, tuple(trail for end in alive for trail in end.trails), joins=True)

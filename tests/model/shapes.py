@@ -16,8 +16,8 @@ def _one(name: str) -> Block:
     return (Plain(name),)
 
 
-def _foreach(name: str, *body: Item, widths: tuple[int, ...] = (2,)) -> Foreach:
-    return Foreach(name, widths, body)
+def _foreach(name: str, *body: Item, widths: tuple[int, ...] = (2,), ratio: float = 1.0) -> Foreach:
+    return Foreach(name, widths, body, ratio)
 
 
 _SIDES = (_one("left"), _one("right"))
@@ -34,6 +34,22 @@ SHAPES: Mapping[str, Block] = {
         Plain("join"),
     ),
     "foreach": _flow(_foreach("start", Plain("body"), Plain("more"), widths=(3,)), Plain("join")),
+    "foreach_that_tolerates": _flow(
+        _foreach("start", Plain("body"), Plain("more"), widths=(3,), ratio=0.6), Plain("join")
+    ),
+    "nested_foreach_that_tolerates": _flow(
+        _foreach(
+            "start",
+            _foreach("outer", Plain("inner"), widths=(2, 1), ratio=0.5),
+            Plain("inner_join"),
+            ratio=0.5,
+        ),
+        Plain("join"),
+    ),
+    "foreach_in_foreach_that_tolerates": _flow(
+        _foreach("start", _foreach("outer", Plain("inner"), widths=(2, 1)), Plain("inner_join"), ratio=0.5),
+        Plain("join"),
+    ),
     "foreach_of_one": _flow(_foreach("start", Plain("body"), widths=(1,)), Plain("join")),
     "wide_foreach": _flow(_foreach("start", Plain("body"), widths=(40,)), Plain("join")),
     "empty_foreach": _flow(_foreach("start", Plain("body"), widths=(0,)), Plain("join")),

@@ -30,11 +30,12 @@ class Branch:
 
 @dataclass(frozen=True)
 class Foreach:
-    """A foreach of ``widths[sum(index path) % len(widths)]`` elements."""
+    """A foreach of ``widths[sum(index path) % len(widths)]`` elements; its join may do with a ``ratio`` of them."""
 
     name: str
     widths: tuple[int, ...]
     body: Block
+    ratio: float = 1.0
 
 
 @dataclass(frozen=True)

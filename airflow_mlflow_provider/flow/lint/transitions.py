@@ -11,7 +11,10 @@ from airflow_mlflow_provider.flow.lint.rule import Finding, Rule, at_node, at_st
 from airflow_mlflow_provider.flow.reading import FlowReading
 from airflow_mlflow_provider.flow.step_source import StepSource
 from airflow_mlflow_provider.flow.transition import FORMS, KEYWORDS
-from airflow_mlflow_provider.flow.written_call import WrittenCall
+from airflow_mlflow_provider.flow.written_call import WrittenCall, ratio_of
+
+# Keywords that say more of a foreach.
+_OF_FOREACH = ("allow_empty", "min_success_ratio")
 
 _NOT_RUN = {
     inspect.CO_GENERATOR: "is a generator (it contains `yield`)",
@@ -125,22 +128,28 @@ def _illegal_keyword(call: WrittenCall) -> tuple[ast.expr, str] | None:
 def _illegal_combination(call: WrittenCall) -> tuple[ast.expr, str] | None:
     given = call.keywords
     if "condition" in given:
-        for other in ("foreach", "num_parallel", "allow_empty"):
+        for other in ("foreach", "num_parallel", *_OF_FOREACH):
             if other in given:
                 return given[other], f"condition and {other} exclude each other."
         if call.cases is None:
             return call.node, "condition needs exactly one argument, a dict literal of cases."
-    if call.cases is not None and (wide := {"foreach", "num_parallel", "allow_empty"} & given.keys()):
+    if call.cases is not None and (wide := {"foreach", "num_parallel", *_OF_FOREACH} & given.keys()):
         return given[min(wide)], f"a dict of cases goes with condition, not with {min(wide)}."
     if "foreach" in given and "num_parallel" in given:
         return given["num_parallel"], "foreach and num_parallel exclude each other."
-    if "allow_empty" in given:
-        flag = given["allow_empty"]
-        if "foreach" not in given:
-            return flag, "allow_empty goes with foreach only."
-        if not (isinstance(flag, ast.Constant) and isinstance(flag.value, bool)):
-            return flag, f"allow_empty must be True or False, not `{call.file.segment(flag)}`."
-    return None
+    for name in _OF_FOREACH:
+        if name in given and "foreach" not in given:
+            return given[name], f"{name} goes with foreach only."
+    return _illegal_option(call)
+
+
+def _illegal_option(call: WrittenCall) -> tuple[ast.expr, str] | None:
+    if (ratio := call.keywords.get("min_success_ratio")) and ratio_of(ratio) is None:
+        return ratio, f"min_success_ratio must be a number from 0 to 1, not `{call.file.segment(ratio)}`."
+    flag = call.keywords.get("allow_empty")
+    if flag is None or (isinstance(flag, ast.Constant) and isinstance(flag.value, bool)):
+        return None
+    return flag, f"allow_empty must be True or False, not `{call.file.segment(flag)}`."
 
 
 def _illegal_target(call: WrittenCall) -> tuple[ast.expr, str] | None:

@@ -444,6 +444,14 @@ FAULTY = {
             self.next(self.j, foreach="x", allow_empty=self.name)  #! T305 i self.name True
 
         @step
+        def i2(self):
+            self.next(self.j, foreach="x", min_success_ratio=2)  #! T305 i2 min_success_ratio 2
+
+        @step
+        def i3(self):
+            self.next(self.j, num_parallel=2, min_success_ratio=0.5)  #! T305 i3 foreach
+
+        @step
         def j(self):
             self.next(self.k, self.k)  #! T305 j self.k twice
 
