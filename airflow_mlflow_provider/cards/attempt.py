@@ -16,7 +16,7 @@ from typing import Any
 from airflow_mlflow_provider.cards.card import DataCard, ErrorCard, MetaflowCard
 from airflow_mlflow_provider.cards.collecting import CardCollector, CardEditor, Place
 from airflow_mlflow_provider.cards.component import Rendered, failure
-from airflow_mlflow_provider.cards.document import CardDocument, card_key, encode_card
+from airflow_mlflow_provider.cards.document import CardDocument, card_key, encode_card, masked
 from airflow_mlflow_provider.cards.exception import CardException, UnrenderableCardException
 from airflow_mlflow_provider.cards.facts import TaskFacts, method_source, running_python
 from airflow_mlflow_provider.cards.live import LiveWriter
@@ -26,12 +26,18 @@ from airflow_mlflow_provider.exception import StoreException
 from airflow_mlflow_provider.flow.current import current
 from airflow_mlflow_provider.flow.decorators.base import StepDecorator
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
 
 def open_cards(
-    decorators: Sequence[StepDecorator], key: AttemptKey, manifest: FlowManifest, ledger: Ledger, flow: Any
+    decorators: Sequence[StepDecorator],
+    key: AttemptKey,
+    manifest: FlowManifest,
+    ledger: Ledger,
+    flow: Any,
+    mask: Mask,
 ) -> AttemptCards:
     """Make ``current.card`` for an attempt.
 
@@ -41,8 +47,9 @@ def open_cards(
         manifest: The flow as data.
         ledger: The store's records.
         flow: The instance that runs.
+        mask: Hides the values of the step's secrets.
     """
-    cards = AttemptCards(decorators, key, manifest, ledger, flow)
+    cards = AttemptCards(decorators, key, manifest, ledger, flow, mask)
     current._set(card=cards.collector)
     return cards
 
@@ -57,6 +64,7 @@ class AttemptCards:
         manifest: FlowManifest,
         ledger: Ledger,
         flow: Any,
+        mask: Mask,
     ) -> None:
         self._facts = TaskFacts(
             key=key,
@@ -68,6 +76,7 @@ class AttemptCards:
             python=running_python(),
         )
         self._flow = flow
+        self._mask = mask
         self._writer = LiveWriter()
         self._cards = [self._card(index, decorator) for index, decorator in enumerate(decorators)]
         self.collector = CardCollector([card.place for card in self._cards])
@@ -85,7 +94,7 @@ class AttemptCards:
             try:
                 document = card.finished(facts)
                 if document is not None:
-                    _put(facts.ledger, facts.key, card.index, document)
+                    _put(facts.ledger, facts.key, card.index, masked(document, self._mask))
             except Exception as error:  # noqa: BLE001 - a card never costs its task
                 kind = type(error).__name__
                 sys.stderr.write(f"@card: {card.place.editor.name} could not be stored: {kind}: {error}\n")
@@ -93,18 +102,24 @@ class AttemptCards:
                     traceback.print_exception(error)
 
     def _card(self, index: int, decorator: StepDecorator) -> _OpenCard:
-        return _OpenCard(index, decorator.attributes, self._facts, self._flow, self._writer)
+        return _OpenCard(index, decorator.attributes, self._facts, self._flow, self._writer, self._mask)
 
 
 class _OpenCard:
     """One ``@card`` of the attempt."""
 
     def __init__(
-        self, index: int, attributes: dict[str, Any], facts: TaskFacts, flow: Any, writer: LiveWriter
+        self,
+        index: int,
+        attributes: dict[str, Any],
+        facts: TaskFacts,
+        flow: Any,
+        writer: LiveWriter,
+        mask: Mask,
     ) -> None:
         self.index = index
         self._attributes = attributes
-        self._facts, self._flow, self._writer = facts, flow, writer
+        self._facts, self._flow, self._writer, self._mask = facts, flow, writer, mask
         self._rounds = 0
         self._token: str | None = None
         self._html: str | None = None
@@ -177,7 +192,7 @@ class _OpenCard:
             document = self._document(facts, card.type, card.content(facts), data=update)
         else:
             document = self._running_html(card, facts, update)
-        _put(facts.ledger, facts.key, self.index, document)
+        _put(facts.ledger, facts.key, self.index, masked(document, self._mask))
 
     def _running_html(self, card: MetaflowCard, facts: TaskFacts, update: dict[str, Any]) -> CardDocument:
         task = facts.task

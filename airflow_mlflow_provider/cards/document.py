@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from airflow_mlflow_provider.exception import CorruptedDataException, UnreadableArtifactException
+from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.store.records import AttemptKey
 
 DOCUMENT_VERSION = 1
@@ -109,6 +110,20 @@ def decode_card(data: bytes | memoryview, key: str) -> CardDocument:
             where={"key": key},
         )
     return document
+
+
+def masked(document: CardDocument, mask: Mask) -> CardDocument:
+    """The card without the values that a mask hides; the names and types of its parts stay."""
+    hidden = {name: _hide(getattr(document, name), mask) for name in ("components", "html", "data")}
+    return msgspec.structs.replace(document, **hidden)
+
+
+def _hide(value: Any, mask: Mask) -> Any:
+    if isinstance(value, str):
+        return mask.text(value)
+    if isinstance(value, dict):
+        return {name: one if name == "type" else _hide(one, mask) for name, one in value.items()}
+    return [_hide(one, mask) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _holds(value: Any, kind: str) -> bool:

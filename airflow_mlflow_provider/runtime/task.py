@@ -234,7 +234,9 @@ class _TaskRunner:
         if cards:
             # Cards stand above this room; naming them as text keeps the arrow pointing down.
             room = importlib.import_module("airflow_mlflow_provider.cards.attempt")
-            self.cards = room.open_cards(cards, self.key, self.context.manifest, self.ledger, flow)
+            self.cards = room.open_cards(
+                cards, self.key, self.context.manifest, self.ledger, flow, self._mask
+            )
 
     def _call(self, flow: FlowSpec, inputs: Inputs | None) -> None:
         self._run_step(flow, inputs)

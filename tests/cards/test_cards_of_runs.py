@@ -321,3 +321,25 @@ def test_importing_the_room_is_quick_and_needs_no_airflow() -> None:
 
     code = "import sys, airflow_mlflow_provider.cards\nsys.exit('airflow' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_card_does_not_hold_the_values_of_secrets(tmp_path: Path) -> None:
+    source = """
+    import os
+    from airflow_mlflow_provider.cards import Markdown, JSONViewer
+    class Secretive(FlowSpec):
+        @card(type="blank")
+        @secrets(sources=[{"type": "inline", "id": "", "options": {"env_vars": {"TOKEN": "tok-123456"}}}])
+        @step
+        def start(self):
+            current.card.append(Markdown("uses " + os.environ["TOKEN"]))
+            current.card.append(JSONViewer({"token": [os.environ["TOKEN"]]}))
+            self.next(self.end)
+        @step
+        def end(self):
+            pass
+    """
+    run = FlowFile(tmp_path, source).run().succeeded()
+    (card,) = cards(run, "start")
+    assert card.components[0]["text"] == "uses ***"
+    assert card.components[1]["data"] == {"token": ["***"]}
