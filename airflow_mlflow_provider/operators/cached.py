@@ -52,5 +52,5 @@ def _found(ledger: Ledger, manifest: FlowManifest, request: UnitRequest) -> Iter
             yield None
             return
         inputs = task_inputs(ledger, manifest.graph, assignment)
-        result = cache.look_up(inputs).result
+        result = cache.look_up(key.task, inputs).result
         yield None if result is None else reused_record(result, assignment, inputs, started)

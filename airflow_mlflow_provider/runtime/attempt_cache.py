@@ -48,7 +48,7 @@ class AttemptCache:
         self._inputs = inputs
         if not self._looks_up:
             return None
-        found = self._cache.look_up(inputs)
+        found = self._cache.look_up(self._assignment.key.task, inputs)
         if found.result is None:
             self.metadata = {CACHE_METADATA: f"miss {found.why}"}
             return None

@@ -8,7 +8,7 @@ read before, and the digests of what these names stand for now, with the element
 object                                           holds
 ===============================================  ==================================================================
 ``cache/<flow>/<step>/reads-<code>.json``        :class:`KnownReads`: sets of names, newest first
-``cache/<flow>/<step>/latest.json``              :class:`KeptInputs` of the result kept last, to explain a miss with
+``cache/<flow>/<step>/latest-<task>.json``       :class:`KeptInputs` of the task's last result, to explain a miss with
 ``cache/<flow>/<step>/<fingerprint>.json``       :class:`CachedResult`
 ===============================================  ==================================================================
 
@@ -138,8 +138,13 @@ class StepCache:
         self._code = _digest(self._circumstances)
         self._folder = f"cache/{manifest.flow_name}/{node.name}"
 
-    def look_up(self, inputs: TaskInputs) -> Lookup:
-        """Find the result of an equal task."""
+    def look_up(self, task: str, inputs: TaskInputs) -> Lookup:
+        """Find the result of an equal task.
+
+        Args:
+            task: Id of the task, which a miss is explained for.
+            inputs: What it starts from.
+        """
         known = self._get(f"reads-{self._code}", KnownReads)
         expired = ""
         for names in known.sets if known else ():
@@ -149,7 +154,7 @@ class StepCache:
             if self._is_fresh(found):
                 return Lookup(found, f"its inputs are those of {found.key.pathspec}")
             expired = f"the result of {found.key.pathspec} is older than the time to live"
-        return Lookup(None, expired or self._why_not(inputs))
+        return Lookup(None, expired or self._why_not(task, inputs))
 
     def keep(self, record: DoneRecord, inputs: TaskInputs) -> None:
         """Keep the result of a task that has succeeded.
@@ -173,7 +178,7 @@ class StepCache:
         sets = known.sets if known else ()
         if names not in sets:
             self._put(f"reads-{self._code}", KnownReads((names, *sets)[:_MOST_READ_SETS]))
-        self._put("latest", KeptInputs(record.key, self._circumstances, digests))
+        self._put(f"latest-{record.key.task}", KeptInputs(record.key, self._circumstances, digests))
 
     @property
     def _ignored(self) -> set[str]:
@@ -202,8 +207,8 @@ class StepCache:
             if frame.element is not None:
                 yield f"input of {frame.step}", reader.element_digest(frame.element, 0)
 
-    def _why_not(self, inputs: TaskInputs) -> str:
-        last = self._get("latest", KeptInputs)
+    def _why_not(self, task: str, inputs: TaskInputs) -> str:
+        last = self._get(f"latest-{task}", KeptInputs)
         if last is None:
             return "nothing has been kept yet"
         changed = _differing(last.circumstances, self._circumstances)
@@ -300,7 +305,7 @@ def clear_cache(ledger: Ledger, flow: str, step: str | None = None, older_than: 
 
 def _is_result(key: str) -> bool:
     name = key.rpartition("/")[2]
-    return name != "latest.json" and not name.startswith("reads-")
+    return not name.startswith(("latest-", "reads-"))
 
 
 def _circumstances(manifest: FlowManifest, node: StepNode, version: Any) -> dict[str, str]:
