@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 import click
+import msgspec
 
 from airflow_mlflow_provider.cli.session import Session, TopLevel, split_list
 from airflow_mlflow_provider.configuration import get, use_profile
@@ -31,6 +32,7 @@ _COMMANDS = {
 }
 
 _WITH_PARAMETERS = ("run", "resume", "airflow")
+_WITH_DECORATORS = ("run", "resume")
 
 
 class FlowGroup(click.Group):
@@ -56,12 +58,43 @@ class FlowGroup(click.Group):
         command: click.Command = module.make(cmd_name, self.flow_class)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command and its arguments; ``--with`` counts for the flow, also after the command."""
+        if args and args[0] in _WITH_DECORATORS and isinstance(ctx.obj, Session):
+            decospecs, rest = _decospecs(args[1:])
+            options = ctx.obj.options
+            if decospecs:
+                added = msgspec.structs.replace(options, decospecs=(*options.decospecs, *decospecs))
+                ctx.obj = Session(self.flow_class, added)
+            args = [args[0], *rest]
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Make the session that the commands share, then run the command."""
         if ctx.params["profile"]:
             use_profile(ctx.params["profile"])
         ctx.obj = Session(self.flow_class, _top_level(ctx.params))
         return super().invoke(ctx)
+
+
+def _decospecs(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The values of ``--with`` among the arguments of a command, and the other arguments."""
+    found: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--with":
+            value = next(rest, None)
+            if value is None:
+                raise click.UsageError("Option '--with' requires an argument.")
+            found.append(value)
+        elif argument.startswith("--with="):
+            found.append(argument.removeprefix("--with="))
+        else:
+            others.append(argument)
+    return found, others
 
 
 def flow_command(flow_class: type[FlowSpec]) -> click.Group:

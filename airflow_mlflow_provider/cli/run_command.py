@@ -57,6 +57,10 @@ def _options() -> list[click.Parameter]:
     option = click.Option
     return [
         option(["--tag", "tags"], multiple=True, help="Tag of the run; may be repeated."),
+        # Taken before these options are read, as they are the flow's, which it may change.
+        option(
+            ["--with"], multiple=True, expose_value=False, help="Add a decorator to every step that lacks it."
+        ),
         option(["--max-workers"], type=click.IntRange(1), default=get("max_workers"), show_default=True),
         option(
             ["--max-num-splits"],

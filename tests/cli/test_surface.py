@@ -1,0 +1,219 @@
+"""The command line as it is promised: every command and option, with its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from airflow_mlflow_provider import FlowSpec, step
+from airflow_mlflow_provider.cli.commands import flow_command
+from airflow_mlflow_provider.plan.manifest import decode
+from tests.flow_runs import FlowFile
+
+
+class Surface(FlowSpec):
+    """A flow of one step."""
+
+    @step
+    def start(self) -> None:
+        """Do nothing."""
+
+
+NONE = None
+WITH = """
+    class With(FlowSpec):
+        @step
+        def start(self):
+            pass
+"""
+# Command: options (or arguments) with the default that is seen by the command.
+PROMISED: dict[str, dict[str, Any]] = {
+    "": {
+        "--quiet": False,
+        "--with": (),
+        "--pylint": True,
+        "--environment": "local",
+        "--datastore": NONE,
+        "--datastore-root": NONE,
+        "--package-suffixes": ".py,.R,.RDS",
+        "--config": (),
+        "--config-value": (),
+        "--branch": NONE,
+        "--production": False,
+        "--trigger": (),
+        "--trigger-event": (),
+        "--debug": False,
+        "--strict": False,
+        "--profile": NONE,
+        "--metadata": NONE,
+        "--event-logger": NONE,
+        "--monitor": NONE,
+    },
+    "check": {"--warnings": False, "--format": "text"},
+    "show": {},
+    "output-dot": {},
+    "output-raw": {"--json": False},
+    "version": {},
+    "help": {},
+    "run": {
+        "--tag": (),
+        "--max-workers": 16,
+        "--max-num-splits": 100,
+        "--max-log-size": 10,
+        "--with": (),
+        "--run-id-file": NONE,
+        "--runner-attribute-file": NONE,
+        "--namespace": NONE,
+        "--keep-going": False,
+        "--max-iterations": 10_000,
+    },
+    "resume": {
+        "step_to_rerun": NONE,
+        "--origin-run-id": NONE,
+        "--tag": (),
+        "--max-workers": 16,
+        "--max-num-splits": 100,
+        "--max-log-size": 10,
+        "--with": (),
+        "--run-id-file": NONE,
+        "--runner-attribute-file": NONE,
+        "--dry-run": False,
+    },
+    "dump": {
+        "input_path": NONE,
+        "--private": False,
+        "--max-value-size": 1000,
+        "--include": NONE,
+        "--file": NONE,
+    },
+    "logs show": {
+        "input_path": NONE,
+        "--stdout": False,
+        "--stderr": False,
+        "--both": "both",
+        "--timestamps": False,
+        "--attempt": NONE,
+        "--follow": False,
+        "--foreach": NONE,
+    },
+    "logs scrub": {
+        "input_path": NONE,
+        "--stdout": False,
+        "--stderr": False,
+        "--both": "both",
+        "--attempt": NONE,
+        "--latest": True,
+        "--include-not-done": False,
+    },
+    "tag add": {"tags": NONE, "--run-id": NONE, "--namespace": NONE},
+    "tag remove": {"tags": NONE, "--run-id": NONE, "--namespace": NONE},
+    "tag replace": {"--add": (), "--remove": (), "--run-id": NONE, "--namespace": NONE},
+    "tag list": {
+        "--run-id": NONE,
+        "--all": False,
+        "--my-runs": False,
+        "--hide-system-tags": False,
+        "--group-by-tag": False,
+        "--group-by-run": False,
+        "--flat": False,
+        "--as-json": False,
+    },
+    "package": {"--timeout": 60},
+    "package info": {},
+    "package list": {"--archive": False},
+    "package save": {"path": NONE},
+    "airflow": {"--name": NONE},
+    "airflow create": {
+        "file": NONE,
+        "--authorize": NONE,
+        "--generate-new-token": False,
+        "--new-token": NONE,
+        "--tag": (),
+        "--is-paused-upon-creation": False,
+        "--namespace": NONE,
+        "--max-workers": 100,
+        "--workflow-timeout": NONE,
+        "--worker-pool": NONE,
+        "--max-num-splits": NONE,
+        "--fail-fast": False,
+        "--compute": NONE,
+        "--dry-run": False,
+        "--wait": NONE,
+        "--notify-on-error": NONE,
+        "--notify-on-success": NONE,
+        "--deployer-attribute-file": NONE,
+    },
+    "airflow trigger": {
+        "--run-id-file": NONE,
+        "--deployer-attribute-file": NONE,
+        "--wait": False,
+        "--conf-file": NONE,
+        "--unpause": False,
+    },
+    "airflow list-runs": {
+        "--running": (),
+        "--succeeded": (),
+        "--failed": (),
+        "--queued": (),
+        "--limit": 50,
+        "--as-json": False,
+    },
+    "airflow status": {"run_id": NONE, "--as-json": False, "--exit-code": False},
+    "airflow terminate": {"run_id": NONE, "--authorize": NONE},
+    "airflow delete": {"--authorize": NONE},
+    "airflow resume": {"step_to_rerun": NONE, "--origin-run-id": NONE},
+    "airflow pause": {},
+    "airflow unpause": {},
+    "airflow list-deployments": {"--all": False},
+}
+
+
+def _command(path: str) -> click.Command:
+    command: click.Command = flow_command(Surface)
+    for word in path.split():
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), word)
+        assert found is not None, f"there is no {path}"
+        command = found
+    return command
+
+
+@pytest.mark.parametrize("path", PROMISED)
+def test_a_command_has_the_options_promised_with_their_defaults(path: str) -> None:
+    command = _command(path)
+    context = click.Context(command)
+    found = {
+        name: _default(parameter, context)
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
+    missing = [name for name in PROMISED[path] if name not in found]
+    assert not missing, f"{path} lacks {missing}; it has {sorted(found)}"
+    differing = {
+        name: (found[name], default)
+        for name, default in PROMISED[path].items()
+        if (found[name] or NONE) != (default or NONE)
+    }
+    assert not differing
+
+
+def _default(parameter: click.Parameter, context: click.Context) -> Any:
+    # click has a mark of its own for what has no default.
+    default = parameter.get_default(context)
+    return NONE if type(default).__name__ == "Sentinel" else default
+
+
+@pytest.mark.parametrize("words", [("--with", "retry:times=0"), ("--with=retry:times=0",)])
+def test_with_after_the_command_adds_the_decorator(tmp_path: Path, words: tuple[str, ...]) -> None:
+    flow = FlowFile(tmp_path, WITH)
+    run = flow.run("--max-workers", "2", *words).succeeded()
+    manifest = decode(run.ledger.blob(run.record.manifest))
+    assert manifest.decospecs == ("retry:times=0",)
+    assert manifest.graph["start"].decorator("retry") is not None
+
+
+def test_with_after_the_command_needs_a_decorator(tmp_path: Path) -> None:
+    assert "--with" in FlowFile(tmp_path, WITH).run("--with").failed(2).stderr
