@@ -28,6 +28,7 @@ _COMMANDS = {
     "logs": "logs_commands",
     "card": "card_commands",
     "cache": "cache_commands",
+    "replay": "replay_command",
     "airflow": "airflow_commands",
 }
 
