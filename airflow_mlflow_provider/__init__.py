@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         metadata,
         namespace,
     )
+    from airflow_mlflow_provider.datatools import S3
     from airflow_mlflow_provider.flow.config import (
         Config,
         ConfigValue,
@@ -94,6 +95,7 @@ _HOMES = {
         "metadata",
         "namespace",
     ),
+    "datatools": ("S3",),
     "flow.config": (
         "Config",
         "ConfigValue",
@@ -152,11 +154,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 # Public names that are promised and not made yet, with the issue that makes them.
 _NOT_YET = {
-    "S3": 4,
     "inspect_spin": 5,
 }
 
 __all__ = [
+    "S3",
     "USER_SKIP_STEP",
     "Config",
     "ConfigValue",

@@ -44,7 +44,16 @@
         │   ├── StoreConflict                        somebody else changed an object since it was read
         │   ├── StoreAccessDenied (PermissionError)
         │   └── StoreFull                            no space left, or a quota is used up
-        └── StoreURLError (ValueError)               a store URL that cannot be used
+        ├── StoreURLError (ValueError)               a store URL that cannot be used
+        ├── MetaflowS3Exception                      an operation of the S3 client failed
+        │   ├── MetaflowS3NotFound (FileNotFoundError)
+        │   ├── MetaflowS3AccessDenied (PermissionError)
+        │   ├── MetaflowS3URLException (ValueError)
+        │   ├── MetaflowS3InvalidObject (TypeError)
+        │   ├── MetaflowS3InvalidRange (ValueError)
+        │   └── MetaflowS3InsufficientDiskSpace (OSError)
+        ├── MetaflowLocalNotFound (FileNotFoundError)
+        └── MetaflowLocalURLException (ValueError)
     MetaflowExceptionWrapper (Exception)             an exception of user code, as stored with its task
 
 Each class that describes something missing or invalid also is the matching builtin, so that
@@ -424,6 +433,60 @@ class StoreURLError(DataException, ValueError):
     """A store URL that cannot be used."""
 
     headline = "Invalid store URL"
+
+
+class MetaflowS3Exception(DataException):
+    """An operation of the S3 client failed."""
+
+    headline = "S3 operation failed"
+
+
+class MetaflowS3NotFound(MetaflowS3Exception, FileNotFoundError):
+    """There is no object at this URL."""
+
+    headline = "S3 object not found"
+
+
+class MetaflowS3AccessDenied(MetaflowS3Exception, PermissionError):
+    """The credentials found do not allow the operation."""
+
+    headline = "S3 access denied"
+
+
+class MetaflowS3URLException(MetaflowS3Exception, ValueError):
+    """A URL or key that cannot be used."""
+
+    headline = "Invalid S3 URL"
+
+
+class MetaflowS3InvalidObject(MetaflowS3Exception, TypeError):
+    """A value or file that cannot be put."""
+
+    headline = "Not an S3 object"
+
+
+class MetaflowS3InvalidRange(MetaflowS3Exception, ValueError):
+    """The object has no such part."""
+
+    headline = "Invalid S3 range"
+
+
+class MetaflowS3InsufficientDiskSpace(MetaflowS3Exception, OSError):
+    """There is no space for downloaded files."""
+
+    headline = "Insufficient disk space"
+
+
+class MetaflowLocalNotFound(DataException, FileNotFoundError):
+    """There is no such file."""
+
+    headline = "Local object not found"
+
+
+class MetaflowLocalURLException(DataException, ValueError):
+    """A URL or key that cannot be used for a file."""
+
+    headline = "Invalid local URL"
 
 
 class MetaflowExceptionWrapper(Exception):

@@ -111,6 +111,9 @@ MODULES = {
     "CardContainer CardNotPresentException TaskNotFoundException CardClassFoundException IncorrectCardArgsException "
     "UnrenderableCardException IncorrectArgumentException IncorrectPathspecException TypeRequiredException "
     "UnresolvableDatastoreException ComponentOverwriteNotSupportedException",
+    "datatools": "S3 S3Object S3GetObject S3PutObject RangeInfo Local read_in_chunks ObjectStore MetaflowS3Exception "
+    "MetaflowS3NotFound MetaflowS3AccessDenied MetaflowS3URLException MetaflowS3InvalidObject MetaflowS3InvalidRange "
+    "MetaflowS3InsufficientDiskSpace MetaflowLocalNotFound MetaflowLocalURLException",
     "testing": "run_flow",
 }
 

@@ -33,13 +33,14 @@ _STATIC_CREDENTIALS = (
 )
 
 
-def connect(scheme: str, bucket: str, prefix: str) -> Any:
+def connect(scheme: str, bucket: str, prefix: str, *, encryption: str | None = None) -> Any:
     """An obstore store.
 
     Args:
         scheme: ``s3``, ``gs`` or ``az``.
         bucket: Bucket or container.
         prefix: Prefix of all keys, without slashes at its ends.
+        encryption: Server-side encryption on S3 instead of the configured `s3_sse`.
 
     Raises:
         StoreAccessDenied: There are no credentials on this machine.
@@ -63,7 +64,7 @@ def connect(scheme: str, bucket: str, prefix: str) -> Any:
     }
     common: dict[str, Any] = {"prefix": prefix or None, "client_options": client, "retry_config": retries}
     if scheme == "s3":
-        settings = _s3_settings()
+        settings = _s3_settings(encryption or get("s3_sse"))
         client["allow_http"] = str(settings.get("endpoint", "")).startswith("http://")
         return S3Store(bucket, config=settings, credential_provider=_profile_credentials(), **common)
     if scheme == "gs":
@@ -71,14 +72,13 @@ def connect(scheme: str, bucket: str, prefix: str) -> Any:
     return AzureStore(bucket, **common)
 
 
-def _s3_settings() -> S3Config:
+def _s3_settings(encryption: str | None) -> S3Config:
     settings: S3Config = {}
     endpoint = (
         get("s3_endpoint_url") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     )
     if endpoint:
         settings["endpoint"] = endpoint
-    encryption = get("s3_sse")
     if encryption:
         kind, key = _encryption(encryption)
         settings["server_side_encryption"] = kind
