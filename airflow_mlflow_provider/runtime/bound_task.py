@@ -6,11 +6,12 @@ import difflib
 import types
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_mlflow_provider.exception import MetaflowException, UnreadableArtifactException
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.transition import NextCall
+from airflow_mlflow_provider.runtime.missing import MissingArtifact
 from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
 from airflow_mlflow_provider.store.records import ArtifactEntry, Frame
 
@@ -31,6 +32,20 @@ EVERYTHING = "*"
 Unreadable = Callable[[UnreadableArtifactException, str], UnreadableArtifactException]
 
 
+class Lookups(NamedTuple):
+    """What messages tell and only they need, looked up when one is wanted.
+
+    Attributes:
+        set_in: Gives the step that last set an inherited artifact.
+        unreadable: Makes the error to raise of the one that reading an artifact has raised.
+        setters: Gives the steps that set an artifact.
+    """
+
+    set_in: Callable[[str], str | None] = lambda name: None
+    unreadable: Unreadable = lambda error, name: error
+    setters: Callable[[str], list[str]] = lambda name: []
+
+
 class BoundTask:
     """Implements :class:`~airflow_mlflow_provider.flow.spec.RunningTask` on a table of artifacts.
 
@@ -41,10 +56,9 @@ class BoundTask:
         frames: The foreach stack.
         where: Flow, run, step and task, for errors.
         reads: Receives the names of the artifacts that are read.
-        set_in: Gives the step that last set an inherited artifact, for messages.
         files: Parameters that are files, by attribute; of these, what is in the file is loaded.
         is_join: Whether the step is a join.
-        unreadable: Makes the error to raise of the one that reading an artifact of a name has raised.
+        lookups: What messages tell.
     """
 
     def __init__(
@@ -55,18 +69,17 @@ class BoundTask:
         frames: Sequence[Frame] = (),
         where: Mapping[str, Any] | None = None,
         reads: set[str] | None = None,
-        set_in: Callable[[str], str | None] = lambda name: None,
         files: Mapping[str, IncludeFile] = {},
         is_join: bool = False,
-        unreadable: Unreadable = lambda error, name: error,
+        lookups: Lookups = Lookups(),  # noqa: B008 - immutable
     ) -> None:
         self.step_name = step_name
         self.next_call: NextCall | None = None
         self.frames = tuple(frames)
         self.reads = set() if reads is None else reads
-        self.set_in = set_in
+        self.set_in = lookups.set_in
         self._is_join = is_join
-        self._unreadable = unreadable
+        self._lookups = lookups
         self._reader = reader
         self._files = files
         self.inherited = inherited
@@ -88,11 +101,11 @@ class BoundTask:
             self.reads.add(name)
         entry = self.inherited.get(name)
         if entry is None:
-            raise AttributeError(self._absent(name))
+            raise MissingArtifact(self._absent(name), lambda: self._lookups.setters(name))
         try:
             value = self._reader.load(name, entry, self._where)
         except UnreadableArtifactException as error:
-            raise self._unreadable(error, name) from error.__cause__
+            raise self._lookups.unreadable(error, name) from error.__cause__
         if name in self._files and value is not None:
             value = self._content(self._files[name], value)
         self._loaded[name] = value

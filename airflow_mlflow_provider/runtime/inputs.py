@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from airflow_mlflow_provider.exception import UnpicklableArtifactException, UnreadableArtifactException
-from airflow_mlflow_provider.runtime.bound_task import BoundTask, Unreadable
+from airflow_mlflow_provider.runtime.bound_task import BoundTask, Lookups, Unreadable
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.records import ArtifactEntry, DoneRecord
 
@@ -45,7 +45,7 @@ class InputTask:
             where,
             reads,
             files=files,
-            unreadable=unreadable,
+            lookups=Lookups(unreadable=unreadable),
         )
 
     def __getattr__(self, name: str) -> Any:

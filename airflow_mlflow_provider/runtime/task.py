@@ -34,10 +34,11 @@ from airflow_mlflow_provider.runtime.announce import announce, gang_metadata
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempt_cache import AttemptCache
 from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
-from airflow_mlflow_provider.runtime.bound_task import BoundTask
+from airflow_mlflow_provider.runtime.bound_task import BoundTask, Lookups
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.inputs import Inputs
 from airflow_mlflow_provider.runtime.masking import Mask
+from airflow_mlflow_provider.runtime.missing import steps_that_set
 from airflow_mlflow_provider.runtime.origins import name_writer
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.run_members import store_run_members
@@ -185,10 +186,13 @@ class _TaskRunner:
             inherited,
             frames,
             self.inputs.where,
-            set_in=lambda name: self.inputs.set_in(parents, name),
             is_join=self.node.has_inputs,
             files=files,
-            unreadable=lambda error, name: name_writer(error, self.ledger, parents, name),
+            lookups=Lookups(
+                set_in=lambda name: self.inputs.set_in(parents, name),
+                unreadable=lambda error, name: name_writer(error, self.ledger, parents, name),
+                setters=lambda name: steps_that_set(self.context.flow_class, name),
+            ),
         )
         self.context.bind_members()
         flow = self.context.flow_class(use_cli=False)
