@@ -200,11 +200,15 @@ class _LocalRunner:
                 self._launcher, self._manifest, flow_file(self._flow_class), self._ledger
             )
         plan = None
+        trigger: dict[str, Any] = {}
         if resume is not None:
             plan = plan_resume_of(self._ledger, self._manifest.graph, resume)
             origin = self._ledger.run(self._manifest.flow_name, resume.origin)
             parameters = {**origin.parameters, **parameters}
-        run = self._create(parameters, package, plan)
+            trigger = origin.trigger
+        elif self._options.trigger is not None:
+            trigger = self._options.trigger()
+        run = self._create(parameters, package, plan, trigger)
         self._observer.run_started(run)
         if plan is not None:
             self._observer.resumed(plan)
@@ -240,6 +244,7 @@ class _LocalRunner:
         parameters: Mapping[str, Any],
         package: Callable[[], CodePackage | None] | None,
         plan: ResumePlan | None,
+        trigger: dict[str, Any],
     ) -> RunRecord:
         manifest = self._manifest
         if has_files(manifest):
@@ -256,7 +261,7 @@ class _LocalRunner:
             )
         digest = self._ledger.put_blob(encode(manifest))
         while True:
-            record = self._record(parameters, digest, manifest.code.digest)
+            record = self._record(parameters, digest, manifest.code.digest, trigger)
             if plan is not None:
                 record = msgspec.structs.replace(record, origin=plan.origin)
             try:
@@ -267,7 +272,9 @@ class _LocalRunner:
                 continue
             return record
 
-    def _record(self, parameters: Mapping[str, Any], manifest: str, code: str) -> RunRecord:
+    def _record(
+        self, parameters: Mapping[str, Any], manifest: str, code: str, trigger: dict[str, Any]
+    ) -> RunRecord:
         now = datetime.datetime.now(datetime.timezone.utc)
         version = platform.python_version()
         return RunRecord(
@@ -286,7 +293,7 @@ class _LocalRunner:
                 f"provider_version:{self._manifest.provider}",
                 *self._manifest.system_tags,
             ),
-            trigger=self._options.trigger() if self._options.trigger is not None else {},
+            trigger=trigger,
             host=socket.gethostname(),
             python=version,
             provider=self._manifest.provider,

@@ -81,3 +81,26 @@ def test_a_run_or_step_that_does_not_exist_is_said(flow: FlowFile) -> None:
         "Name one of start, body, join, end"
         in flow.run(origin.run, "--from", "boby", command="replay").failed().stderr
     )
+
+
+def test_a_replay_is_told_of_the_events_that_started_the_origin(tmp_path: Path) -> None:
+    source = """
+    @trigger(event="loaded")
+    class ToldFlow(FlowSpec):
+        @step
+        def start(self):
+            self.event = [current.trigger.event.name, current.trigger.event.id]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+    flow = FlowFile(tmp_path, source)
+    origin = flow.run(top=["--trigger-event", 'loaded:{"level": 7}']).succeeded()
+    origin_run = origin.run
+    again = flow.run(origin_run, "--compare", command="replay").succeeded()
+    assert again.run != origin_run
+    assert again.value("event", "start")[0] == "loaded"
+    assert again.record.trigger == flow.ledger.run(flow.flow, origin_run).trigger
+    assert "all equal" in again.stdout
