@@ -68,6 +68,76 @@ def status(as_json: bool) -> None:
         click.echo("  no flows")
 
 
+@console.command("gc")
+@click.option(
+    "--older-than", required=True, help="Keep runs that are younger: seconds, or a text such as 12h or 30d."
+)
+@click.option(
+    "--keep-latest",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Newest runs kept of each flow.",
+)
+@click.option(
+    "--keep-tag", "keep_tags", multiple=True, help="Keep runs with this user or system tag; may be repeated."
+)
+@click.option("--namespace", "only", help="Remove only runs with this tag, such as user:ann.")
+@click.option(
+    "--grace", default="2d", show_default=True, help="Time between condemning a run and deleting it."
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would happen.")
+@click.option("--as-json", is_flag=True)
+def gc(
+    older_than: str,
+    keep_latest: int,
+    keep_tags: tuple[str, ...],
+    only: str | None,
+    grace: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Remove runs that nothing keeps, and what only they referred to. A run is condemned first, and deleted by a later gc."""
+    from airflow_mlflow_provider.client import get_metadata
+    from airflow_mlflow_provider.client.garbage import collect_garbage
+    from airflow_mlflow_provider.client.retention import Retention
+    from airflow_mlflow_provider.store.ledger import Ledger
+    from airflow_mlflow_provider.store.location import open_store
+
+    retention = Retention(
+        older_than=_duration("--older-than", older_than),
+        keep_latest=keep_latest,
+        keep_tags=frozenset(keep_tags),
+        namespace=only,
+        grace=_duration("--grace", grace),
+    )
+    url = get_metadata().partition("@")[2] or get_metadata()
+    collected = collect_garbage(Ledger(open_store(url, cache=None)), retention, dry_run)
+    if as_json:
+        click.echo(msgspec.json.encode(collected).decode())
+        return
+    for word, runs in (("condemned", collected.condemned), ("deleted", collected.deleted)):
+        for run in runs:
+            click.echo(f"{word}  {run}")
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{collected.kept} runs kept; {collected.objects} objects, {collected.size} bytes {would}deleted"
+    )
+
+
+def _duration(option: str, text: str) -> float:
+    from airflow_mlflow_provider.flow.decorators.caching import seconds
+
+    if text.strip() in ("0", "0s"):
+        return 0.0
+    try:
+        return seconds(text) or 0.0
+    except ValueError:
+        raise click.BadParameter(
+            f"'{text}' is no duration; write seconds, or a text such as 12h or 30d.", param_hint=option
+        ) from None
+
+
 @console.command("version")
 def version() -> None:
     """The version of this package."""

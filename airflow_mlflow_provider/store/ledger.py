@@ -92,6 +92,17 @@ class Ledger:
         else:
             self.store.delete([marker])
 
+    def hide_run(self, record: RunRecord) -> None:
+        """Take a run out of the listings; its records stay, and are found by its id."""
+        self.store.delete([_index_key(_INDEX, record), _index_key(_SUCCESSFUL_INDEX, record)])
+
+    def show_run(self, record: RunRecord) -> None:
+        """Put a run back into the listings."""
+        self.store.put(_index_key(_INDEX, record), b"")
+        end = self.run_end(record.flow, record.run)
+        if end is not None and end.status == "succeeded":
+            self.store.put(_index_key(_SUCCESSFUL_INDEX, record), b"")
+
     def run_end(self, flow: str, run: str) -> RunEnd | None:
         """The verdict on a run, ``None`` until there is one."""
         return self._optional(f"{run_prefix(flow, run)}/ended.json", RunEnd)
