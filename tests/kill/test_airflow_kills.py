@@ -37,6 +37,8 @@ BODY_SECONDS = 1.5
 # start, and work and digest of each split: any of them, and so any moment before the join, can be chosen.
 TASKS_BEFORE_JOIN = 1 + 2 * SPLITS
 VICTIMS = ("airflow", "zygote", "task")
+# Killing a pod costs minutes, as every try is a pod: `make test-full` does it.
+POD_SEEDS = [pytest.param(n, marks=[pytest.mark.slow]) for n in range(ROUNDS)]
 SEEDS = [pytest.param(n, marks=[pytest.mark.slow] if n else []) for n in range(ROUNDS)]
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
@@ -179,7 +181,7 @@ def in_pods(live_airflow_pods: LiveAirflow, s3_server: S3Server) -> Iterator[Dep
 
 
 @pytest.mark.kubernetes
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", POD_SEEDS)
 def test_a_killed_pod_costs_an_attempt_and_nothing_else(
     seed: int, in_pods: Deployed, pod_cluster: SharedCluster
 ) -> None:

@@ -21,12 +21,12 @@ MARKS = {
     POSTGRES: [pytest.mark.live, pytest.mark.postgres],
     PODS: [pytest.mark.live, pytest.mark.kubernetes],
 }
-# The widest flow stands for the others where time is short.
-QUICK = {POSTGRES: "ThreeLevelFlow", PODS: "ThreeLevelFlow"}
+# One flow stands for the others where time is short: the widest one, and the smallest where each task is a pod.
+QUICK = {SQLITE: ("ThreeLevelFlow", "CarStatsFlow"), POSTGRES: ("ThreeLevelFlow",), PODS: ("HelloFlow",)}
 
 
 def _case(flow: FlowUnderTest, way: str) -> object:
-    slow = way in QUICK and flow.name != QUICK[way]
+    slow = way in QUICK and flow.name not in QUICK[way]
     return pytest.param(
         flow, way, marks=[*MARKS[way], *([pytest.mark.slow] if slow else [])], id=f"{flow.name}-{way}"
     )
