@@ -92,6 +92,7 @@ _HOMES = {
         "default_namespace",
         "get_metadata",
         "get_namespace",
+        "inspect_spin",
         "metadata",
         "namespace",
     ),
@@ -152,11 +153,6 @@ _HOMES = {
     "tools.profiling": ("profile",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-# Public names that are promised and not made yet, with the issue that makes them.
-_NOT_YET = {
-    "inspect_spin": 5,
-}
-
 __all__ = [
     "S3",
     "USER_SKIP_STEP",
@@ -202,6 +198,7 @@ __all__ = [
     "exit_hook",
     "get_metadata",
     "get_namespace",
+    "inspect_spin",
     "kubernetes",
     "metadata",
     "namespace",
@@ -239,14 +236,6 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
         globals()[name] = value
         return value
-    if name in _NOT_YET:
-        from airflow_mlflow_provider.exception import NotSupportedYet
-
-        raise NotSupportedYet(
-            f"{name} of {__name__} is not made yet.",
-            fix=f"Follow issue {_NOT_YET[name]} of the project.",
-            where={"name": name},
-        )
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 

@@ -23,7 +23,6 @@
     │   └── SwitchCaseError (RuntimeError)           the value of a condition is not among the cases
     ├── UnhandledInMergeArtifactsException           ``artifact_names`` hold different values
     ├── MissingInMergeArtifactsException             ``artifact_names`` exist on no branch
-    ├── NotSupportedYet (NotImplementedError)        a documented construct that is not built yet
     ├── TaskFailed                                   a task used up its attempts
     ├── TimeoutException (TimeoutError)              a step ran longer than its ``@timeout``
     ├── FailureHandledByCatch                        a process died; ``@catch`` stood in for it
@@ -257,12 +256,6 @@ class MissingInMergeArtifactsException(MetaflowException):
         super().__init__(msg, **kwargs)
         self.artifact_names = list(artifact_names)
         self.args = (self.message, self.artifact_names)
-
-
-class NotSupportedYet(MetaflowException, NotImplementedError):
-    """A documented construct that this version does not run; nothing was started."""
-
-    headline = "Not supported yet"
 
 
 class TaskFailed(MetaflowException):

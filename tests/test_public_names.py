@@ -9,7 +9,6 @@ import sys
 import pytest
 
 import airflow_mlflow_provider
-from airflow_mlflow_provider.exception import NotSupportedYet
 
 ROOT = [
     "FlowSpec",
@@ -119,19 +118,13 @@ MODULES = {
 
 
 @pytest.mark.parametrize("name", ROOT)
-def test_a_root_name_exists_or_says_that_it_is_not_made_yet(name: str) -> None:
-    if name in airflow_mlflow_provider._NOT_YET:
-        assert name not in airflow_mlflow_provider.__all__
-        with pytest.raises(NotSupportedYet, match=name):
-            getattr(airflow_mlflow_provider, name)
-    else:
-        assert name in airflow_mlflow_provider.__all__
-        assert getattr(airflow_mlflow_provider, name) is not None
+def test_a_root_name_exists(name: str) -> None:
+    assert name in airflow_mlflow_provider.__all__
+    assert getattr(airflow_mlflow_provider, name) is not None
 
 
 def test_the_root_holds_nothing_else() -> None:
     assert set(airflow_mlflow_provider.__all__) <= set(ROOT)
-    assert set(airflow_mlflow_provider._NOT_YET) <= set(ROOT)
     assert set(airflow_mlflow_provider.__all__) <= set(dir(airflow_mlflow_provider))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         airflow_mlflow_provider.nothing  # noqa: B018

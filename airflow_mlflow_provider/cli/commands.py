@@ -21,6 +21,7 @@ _COMMANDS = {
     "version": "inspect_commands",
     "run": "run_command",
     "resume": "run_command",
+    "spin": "spin_command",
     "dump": "dump_command",
     "tag": "tag_commands",
     "package": "package_commands",

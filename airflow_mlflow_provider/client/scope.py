@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.flow.current import current
 from airflow_mlflow_provider.flow.user import user_name
 from airflow_mlflow_provider.runtime.local import default_store
+from airflow_mlflow_provider.store._overlay import SCHEME, SPIN_FOLDER, UNDERLAY
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 
@@ -65,6 +67,30 @@ def metadata(ms: str) -> str:
     """
     root = ms.removeprefix("local@")
     _scope.store = root if "://" in root else Path(root).expanduser().resolve().as_uri()
+    return _scope.store
+
+
+def inspect_spin(datastore_root: str = ".") -> str:
+    """Read what ``spin --persist`` kept, until :func:`metadata` chooses another store.
+
+    Args:
+        datastore_root: The folder in which the flow was spun, or its ``.mlflow_provider_spin``.
+
+    Returns:
+        The store's URL.
+
+    Raises:
+        MetaflowNotFound: Nothing was kept there.
+    """
+    root = Path(datastore_root).expanduser().resolve()
+    folder = root if root.name == SPIN_FOLDER else root / SPIN_FOLDER
+    if not (folder / UNDERLAY).is_file():
+        raise MetaflowNotFound(
+            f"There is no spun task in {folder}.",
+            fix="Spin a step with --persist, and name the folder in which that was done.",
+            where={"folder": str(folder)},
+        )
+    _scope.store = f"{SCHEME}{folder.as_uri()}"
     return _scope.store
 
 

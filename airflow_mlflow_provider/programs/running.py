@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_mlflow_provider.cli.run_command import command_options
-from airflow_mlflow_provider.client import Run
-from airflow_mlflow_provider.exception import NotSupportedYet
+from airflow_mlflow_provider.cli.spin_command import command_options as spin_options
+from airflow_mlflow_provider.client import Run, Task
 from airflow_mlflow_provider.programs.executing import ExecutingRun, ExecutingTask
 from airflow_mlflow_provider.programs.flow_command import ExchangeFolder, FlowCommand
 from airflow_mlflow_provider.programs.keywords import keyword_of, option_words, parameter_values
@@ -28,6 +28,13 @@ class RunAttributes(msgspec.Struct, frozen=True):
 
     flow_name: str
     run_id: str
+    metadata: str
+
+
+class TaskAttributes(msgspec.Struct, frozen=True):
+    """What a spun task tells of itself."""
+
+    pathspec: str
     metadata: str
 
 
@@ -97,12 +104,25 @@ class Runner:
         return self._waited(self._begun("resume", kwargs))
 
     def spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """Run one task again.
+        """Run the step of a past task again, on its inputs, and wait for the end.
+
+        Args:
+            pathspec: ``STEP``, ``RUN/STEP`` or ``RUN/STEP/TASK``.
+            kwargs: Options of ``spin``, with ``_`` for ``-``. ``persist`` is on, as there would be nothing to look at.
 
         Raises:
-            NotSupportedYet: Always, until issue 5.
+            ValueError: A keyword is not known.
+            TypeError: A value has the wrong type.
+            RuntimeError: The command ended before there was a task; holds the last lines that it printed.
         """
-        raise _no_spin(pathspec)
+        process, folder = self._spun(pathspec, kwargs)
+        try:
+            told = process.attributes(folder.attributes, TaskAttributes, self._command.file_read_timeout)
+            process.wait()
+        except BaseException:
+            process.kill()
+            raise
+        return ExecutingTask(process, _task(told))
 
     async def async_run(self, **kwargs: Any) -> ExecutingRun:
         """Run the flow; returns as soon as the run has its id. Otherwise as :meth:`run`."""
@@ -113,12 +133,11 @@ class Runner:
         return await self._named(self._begun("resume", kwargs))
 
     async def async_spin(self, pathspec: str, **kwargs: Any) -> ExecutingTask:
-        """Run one task again.
-
-        Raises:
-            NotSupportedYet: Always, until issue 5.
-        """
-        raise _no_spin(pathspec)
+        """Run the step of a past task again; returns once it has ended, without blocking the loop. Otherwise as :meth:`spin`."""
+        process, folder = self._spun(pathspec, kwargs)
+        timeout = self._command.file_read_timeout
+        told = await process.attributes_later(folder.attributes, TaskAttributes, timeout)
+        return ExecutingTask(process, _task(told))
 
     def cleanup(self) -> None:
         """End what still runs and remove the files of all runs."""
@@ -166,6 +185,15 @@ class Runner:
         self._started.append(started)
         return started
 
+    def _spun(self, pathspec: str, given: Mapping[str, Any]) -> tuple[FlowProcess, ExchangeFolder]:
+        options = [option for option in spin_options() if option.name not in _INTERNAL]
+        words = option_words(options, {"persist": True, **given}, "Runner.spin()", also=set())
+        folder = ExchangeFolder()
+        words += ["--runner-attribute-file", str(folder.attributes)]
+        started = self._command.start("spin", pathspec, *words), folder
+        self._started.append(started)
+        return started
+
     def _waited(self, started: tuple[FlowProcess, ExchangeFolder]) -> ExecutingRun:
         process, folder = started
         try:
@@ -187,8 +215,5 @@ def _run(told: RunAttributes) -> Run:
     return Run(f"{told.flow_name}/{told.run_id}", _namespace_check=False, _store=told.metadata)
 
 
-def _no_spin(pathspec: str) -> NotSupportedYet:
-    return NotSupportedYet(
-        f"spin of {pathspec} is not made yet.",
-        fix="Resume the run from this step instead, or follow issue 5.",
-    )
+def _task(told: TaskAttributes) -> Task:
+    return Task(told.pathspec, _namespace_check=False, _store=told.metadata)

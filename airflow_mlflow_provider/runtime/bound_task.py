@@ -124,6 +124,18 @@ class BoundTask:
         self._loaded.pop(name, None)
         return True
 
+    def stand_in(self, flow: FlowSpec, values: Mapping[str, Any]) -> None:
+        """Let values stand for artifacts, parameters and configs, as if they had been inherited.
+
+        Args:
+            flow: The instance whose step is about to run.
+            values: The values by name; artifacts among them count as set by the step.
+        """
+        for name, value in values.items():
+            self._loaded[name] = value
+            if not hasattr(vars(type(flow)).get(name), "__set__"):
+                flow.__dict__[name] = value
+
     @property
     def index(self) -> int | None:
         """0-based index of the innermost frame."""

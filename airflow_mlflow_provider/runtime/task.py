@@ -18,10 +18,12 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import msgspec
 
 from airflow_mlflow_provider.exception import MetaflowException, MetaflowInternalError
 from airflow_mlflow_provider.flow.decorators.base import StepDecorator
@@ -56,8 +58,29 @@ from airflow_mlflow_provider.store.records import (
 )
 
 
+class AttemptSettings(msgspec.Struct, frozen=True):
+    """What differs in an attempt that somebody makes by hand.
+
+    Attributes:
+        decorators: Names of the built-in decorators that apply; ``None`` for all.
+        user_decorators: Whether the user's own decorators apply.
+        artifacts: Values that stand in for inherited artifacts, by name.
+    """
+
+    decorators: frozenset[str] | None = None
+    user_decorators: bool = True
+    artifacts: Mapping[str, Any] = {}
+
+
+_AS_WRITTEN = AttemptSettings()
+
+
 def run_task(
-    context: FlowContext, ledger: Ledger, assignment: Assignment, hide: Callable[[tuple[str, ...]], None]
+    context: FlowContext,
+    ledger: Ledger,
+    assignment: Assignment,
+    hide: Callable[[tuple[str, ...]], None],
+    settings: AttemptSettings = _AS_WRITTEN,
 ) -> TaskResult:
     """Run one attempt and commit its record, whether the user's code succeeds or fails.
 
@@ -66,11 +89,12 @@ def run_task(
         ledger: The store.
         assignment: The attempt.
         hide: Is told what the attempt's logs must not show, before the attempt prints it.
+        settings: What differs from the step as it is written.
 
     Raises:
         StoreException: The record could not be committed; nothing of the attempt is visible.
     """
-    return _TaskRunner(context, ledger, assignment, hide).run()
+    return _TaskRunner(context, ledger, assignment, hide, settings).run()
 
 
 def exception_record(error: BaseException) -> ExceptionRecord:
@@ -127,8 +151,10 @@ class _TaskRunner:
         ledger: Ledger,
         assignment: Assignment,
         hide: Callable[[tuple[str, ...]], None],
+        settings: AttemptSettings,
     ) -> None:
         self._tell = hide
+        self._settings = settings
         self._mask = Mask()
         self.context = context
         self.ledger = ledger
@@ -203,7 +229,8 @@ class _TaskRunner:
             else None
         )
         announce(self.context.manifest, self.ledger, self.assignment)
-        decorators = step_decorators(self.context.flow_class, self.key.step)
+        task.stand_in(flow, self._settings.artifacts)
+        decorators = self._decorators()
         self._open_cards(decorators, flow)
         verdict = run_attempt(
             decorators,
@@ -232,6 +259,12 @@ class _TaskRunner:
             exception=None if verdict.caught is None else self._exception_record(verdict.caught),
             metadata={**self.metadata, **self.cache.metadata},
         )
+
+    def _decorators(self) -> list[StepDecorator]:
+        """Those of the step that apply, in source order."""
+        applied = self._settings.decorators
+        written = step_decorators(self.context.flow_class, self.key.step)
+        return [each for each in written if applied is None or each.name in applied]
 
     def _open_cards(self, decorators: Sequence[StepDecorator], flow: FlowSpec) -> None:
         cards = [decorator for decorator in decorators if decorator.name == "card"]
@@ -283,7 +316,7 @@ class _TaskRunner:
 
     def _run_step(self, flow: FlowSpec, inputs: Inputs | None) -> None:
         users = user_step_decorators(self.context.flow_class, self.key.step)
-        if users:
+        if users and self._settings.user_decorators:
             from airflow_mlflow_provider.flow.user_decorated_step import StepCall, run_user_decorated
 
             run_user_decorated(users, StepCall(flow, self.node, inputs))

@@ -37,6 +37,8 @@ def open_store(url: str, *, cache: Path | Literal["default"] | None = "default")
         return _memory(url, rest)
     if scheme in REMOTE_SCHEMES:
         return _remote(url, cache)
+    if scheme == "spin+file":
+        return _overlay(url.removeprefix("spin+"))
     raise _unusable(url, f"there is no backend for '{scheme}://'")
 
 
@@ -53,6 +55,13 @@ def _file_path(url: str) -> str:
     if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise _unusable(url, "a file URL needs three slashes and an absolute path")
     return unquote(parts.path)
+
+
+def _overlay(upper_url: str) -> Store:
+    from airflow_mlflow_provider.store._overlay import UNDERLAY, OverlayStore
+
+    upper = open_store(upper_url)
+    return OverlayStore(upper, open_store(bytes(upper.get(UNDERLAY)).decode()))
 
 
 def _memory(url: str, name: str) -> Store:
