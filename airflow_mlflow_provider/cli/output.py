@@ -164,6 +164,10 @@ def plan_lines(plan: ResumePlan) -> list[str]:
     """What a resumed run takes over and what it runs, for people."""
     carried = ", ".join(f"{step} ({count})" for step, count in plan.carried_count.items())
     lines = [f"Taken over from {plan.origin}: {carried or 'nothing'}"]
+    if plan.changed:
+        lines.append(
+            f"  taken over although their code has changed: {', '.join(plan.changed)} (--rerun-changed)"
+        )
     shown = list(plan.reasons.items())[:_SHOWN_REASONS]
     lines += [f"  runs: {task}, which {reason}" for task, reason in shown]
     if len(plan.reasons) > len(shown):

@@ -101,6 +101,9 @@ def _resume_options() -> list[click.Parameter]:
     return [
         click.Argument(["step_to_rerun"], required=False),
         click.Option(["--origin-run-id"], help="The run to resume; the latest local run by default."),
+        click.Option(["--until"], metavar="STEP", help="Run this step and what it needs, then stop."),
+        click.Option(["--rerun-changed"], is_flag=True, help="Run steps again whose code has changed."),
+        click.Option(["--clone-only"], is_flag=True, help="Take over what has finished, and run nothing."),
         click.Option(["--dry-run"], is_flag=True, help="Tell what would be taken over and what would run."),
     ]
 
@@ -121,7 +124,13 @@ def _resume(session: Session, values: dict[str, Any]) -> int:
         **explicit_parameters(session.flow_class, values),
     }
     origin = values["origin_run_id"] or _latest_local_run(session)
-    request = ResumeRequest(origin, values["step_to_rerun"], frozenset(_attributes(session, parameters)))
+    request = ResumeRequest(
+        origin,
+        values["step_to_rerun"],
+        frozenset(_attributes(session, parameters)),
+        values["rerun_changed"],
+        values["until"],
+    )
     if values["dry_run"]:
         for line in plan_lines(plan_resume_of(session.ledger(), session.graph, request)):
             click.echo(line)
@@ -141,6 +150,7 @@ def _start(
         max_iterations=values["max_iterations"],
         keep_going=values["keep_going"],
         cache=values["cache"],
+        clone_only=values.get("clone_only", False),
         fail_grace=get("fail_grace_s"),
         kill_grace=get("timeout_grace_s"),
         heartbeat=get("heartbeat_s"),
@@ -158,6 +168,8 @@ def _start(
 
 
 def _call_exit_hooks(session: Session, context: FlowContext, ended: LocalRun) -> None:
+    if ended.status == "terminated" and not ended.signal:
+        return
     if all(decorator.name != "exit_hook" for decorator in flow_decorators(session.flow_class)):
         return
     from airflow_mlflow_provider.runtime.exit_hooks import run_local_hooks
@@ -196,4 +208,5 @@ def _package(session: Session) -> CodePackage | None:
 def _exit_code(ended: LocalRun) -> int:
     if ended.signal:
         return _SIGNAL_BASE + ended.signal
-    return 0 if ended.status == "succeeded" else 1
+    # A run that was told where to stop has done so.
+    return 1 if ended.status == "failed" else 0

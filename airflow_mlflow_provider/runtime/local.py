@@ -8,7 +8,7 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from airflow_mlflow_provider.runtime.child import preload, task_main
 from airflow_mlflow_provider.runtime.context import FlowContext
 from airflow_mlflow_provider.runtime.environments.several import launcher_by_step
 from airflow_mlflow_provider.runtime.fallback import stand_in
-from airflow_mlflow_provider.runtime.frontier import Frontier
+from airflow_mlflow_provider.runtime.frontier import Frontier, Work
 from airflow_mlflow_provider.runtime.heartbeat import Pulse
 from airflow_mlflow_provider.runtime.included_files import has_files, keep_given_files
 from airflow_mlflow_provider.runtime.launching import Launcher, start_method
@@ -90,6 +90,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
         tags: User tags.
         logs: How logs are kept.
         cache: Whether steps with ``@cache`` look for earlier results.
+        clone_only: Whether a resumed run takes over what has finished and runs nothing.
         trigger: Gives the events that the run is told to have been started by; called once the store may be used.
     """
 
@@ -104,6 +105,7 @@ class LocalOptions(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     logs: LogPolicy = LogPolicy()
     cache: bool = True
+    clone_only: bool = False
     trigger: Callable[[], dict[str, Any]] | None = None
 
 
@@ -184,6 +186,8 @@ class _LocalRunner:
         self._launcher = launcher
         self._failed: list[TaskResult] = []
         self._ended = False
+        # Why the run ends before its end step although nothing failed.
+        self._stops = ""
         self._went_wrong = False
         self._signal = 0
 
@@ -222,7 +226,7 @@ class _LocalRunner:
         graph = self._manifest.graph
         frontier = plan.frontier if plan else Frontier(graph, graph.steps)
         scheduler = self._scheduler(run, supervisor, frontier)
-        scheduler.add(plan.works if plan else [frontier.start()])
+        scheduler.add(self._first_works(plan, frontier))
         pulse = Pulse(self._ledger.store, run.flow, run.run, self._options.heartbeat)
 
         def on_tick() -> None:
@@ -238,6 +242,17 @@ class _LocalRunner:
                 pulse.close()
                 self._observer.close()
         return self._seal(run)
+
+    def _first_works(self, plan: ResumePlan | None, frontier: Frontier) -> Sequence[Work]:
+        if plan is None:
+            return [frontier.start()]
+        self._ended = self._manifest.graph.end in plan.carried.steps
+        if self._options.clone_only:
+            self._stops = "nothing was to be run, as asked"
+            return ()
+        if plan.until is not None:
+            self._stops = f"stopped after {plan.until}, as asked"
+        return plan.works
 
     def _create(
         self,
@@ -339,6 +354,8 @@ class _LocalRunner:
             reason = f"ended by {signal.Signals(self._signal).name}"
         elif self._ended and not self._went_wrong:
             status, reason = "succeeded", ""
+        elif self._stops and not self._went_wrong:
+            status, reason = "terminated", self._stops
         else:
             status = "failed"
             reason = "; ".join(

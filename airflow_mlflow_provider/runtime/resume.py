@@ -35,13 +35,15 @@ class ResumeRequest(msgspec.Struct, frozen=True):
         origin: Run id of the origin.
         step: Step to run again with all that follows it, ``None`` for what has not finished only.
         changed: Names of the parameters and configs that have other values now.
-        changed_source: Steps whose source differs from the origin's and that are to run again for it.
+        rerun_changed: Whether steps whose code differs from the origin's run again for it.
+        until: Step to stop after: only it and what it needs are walked. ``None`` for the whole flow.
     """
 
     origin: str
     step: str | None = None
     changed: frozenset[str] = frozenset()
-    changed_source: frozenset[str] = frozenset()
+    rerun_changed: bool = False
+    until: str | None = None
 
 
 class ResumePlan(msgspec.Struct, frozen=True):
@@ -53,6 +55,8 @@ class ResumePlan(msgspec.Struct, frozen=True):
         frontier: The walk, to go on with.
         works: Tasks to start with.
         reasons: Why each of them runs: a line for people, by step and task id.
+        changed: Steps that are taken over although their code has changed since.
+        until: Step that the run stops after, ``None`` for its end.
     """
 
     origin: str
@@ -60,6 +64,8 @@ class ResumePlan(msgspec.Struct, frozen=True):
     frontier: Frontier
     works: tuple[Work, ...]
     reasons: dict[str, str]
+    changed: tuple[str, ...] = ()
+    until: str | None = None
 
     @property
     def carried_count(self) -> dict[str, int]:
@@ -83,14 +89,34 @@ def plan_resume(ledger: Ledger, new: FlowGraph, old: FlowGraph, request: ResumeR
     Raises:
         CommandException: The step does not exist.
     """
-    if request.step is not None and request.step not in new:
-        near = difflib.get_close_matches(request.step, list(new.steps), n=3)
-        raise CommandException(
-            f"{new.name} has no step '{request.step}'" + (f" (close: {', '.join(near)})." if near else "."),
-            fix=f"Name one of {', '.join(new.steps)}.",
-            where={"flow": new.name, "step": request.step},
-        )
+    for step in (request.step, request.until):
+        _check_step(new, step)
     return _Planner(ledger, new, old, request).plan()
+
+
+def _check_step(graph: FlowGraph, step: str | None) -> None:
+    if step is None or step in graph:
+        return
+    near = difflib.get_close_matches(step, list(graph.steps), n=3)
+    raise CommandException(
+        f"{graph.name} has no step '{step}'" + (f" (close: {', '.join(near)})." if near else "."),
+        fix=f"Name one of {', '.join(graph.steps)}.",
+        where={"flow": graph.name, "step": step},
+    )
+
+
+def steps_until(graph: FlowGraph, step: str | None) -> frozenset[str]:
+    """A step and all that may run before it; all steps of the flow for ``None``."""
+    if step is None:
+        return frozenset(graph.steps)
+    found: set[str] = set()
+    waiting = [step]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += graph[name].in_funcs
+    return frozenset(found)
 
 
 def plan_resume_of(ledger: Ledger, new: FlowGraph, request: ResumeRequest) -> ResumePlan:
@@ -120,6 +146,11 @@ class _Planner:
         self._done: dict[str, Mapping[str, AttemptKey]] = {}
         self._groups: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
         self._reasons: dict[str, str] = {}
+        self._changed_code = {
+            node.name
+            for node in new
+            if node.name in old and node.code and old[node.name].code and node.code != old[node.name].code
+        }
         self._checks: tuple[Callable[[Work, AttemptKey], str], ...] = (
             self._step_reruns,
             self._kind_changed,
@@ -127,7 +158,7 @@ class _Planner:
         )
 
     def plan(self) -> ResumePlan:
-        frontier = Frontier(self._new, self._new.steps)
+        frontier = Frontier(self._new, steps_until(self._new, self._request.until))
         if not self._request.changed:
             self._carry_members()
         waiting: deque[Iterator[Work]] = deque([iter([frontier.start()])])
@@ -150,7 +181,10 @@ class _Planner:
                 for step, groups in self._groups.items()
             }
         )
-        return ResumePlan(self._request.origin, carried, frontier, tuple(works), self._reasons)
+        changed = tuple(sorted(self._changed_code.intersection(carried.steps)))
+        return ResumePlan(
+            self._request.origin, carried, frontier, tuple(works), self._reasons, changed, self._request.until
+        )
 
     def _taken_over(self, work: Work) -> TaskResult | None:
         task = task_id(work.path, work.iteration)
@@ -175,13 +209,14 @@ class _Planner:
     def _step_reruns(self, work: Work, key: AttemptKey) -> str:
         if work.step == self._request.step:
             return "was asked for"
-        return "its source has changed" if work.step in self._request.changed_source else ""
+        changed = self._request.rerun_changed and work.step in self._changed_code
+        return "has other code now" if changed else ""
 
     def _kind_changed(self, work: Work, key: AttemptKey) -> str:
         new, old = self._new[work.step].transition, self._old[work.step].transition
         was = (old.kind, old.foreach, old.condition) if old else None
         now = (new.kind, new.foreach, new.condition) if new else None
-        return "its transition has changed" if was != now else ""
+        return "has another transition now" if was != now else ""
 
     def _reads_changed(self, work: Work, key: AttemptKey) -> str:
         if not self._request.changed:
