@@ -82,6 +82,8 @@ def store_resumed(
         system_tags=system_tags(manifest),
         origin=plan.origin,
         airflow={"dag_id": manifest.dag_id, "dag_run_id": dag_run_id, "run_type": "manual"},
+        trigger=origin.trigger,
+        environments=manifest.environments,
         host=socket.gethostname(),
         python=platform.python_version(),
         provider=manifest.provider,

@@ -78,21 +78,20 @@ class TriggerFlowOperator(TriggerDagRunOperator):
         :raises CommandException: The flow has no such parameter.
         """
         self.trigger_dag_id = dag_id(self.flow)
-        self.conf = dict(self.parameters or {})
         self.trigger_run_id = self.trigger_run_id or new_dag_run_id()
-        name = self._checked_flow()
+        name, self.conf = self._prepared(self.trigger_run_id, dict(self.parameters or {}))
         run = airflow_run_id(self.trigger_dag_id, self.trigger_run_id)
         self.log.info("Starting %s/%s", name, run)
         context["ti"].xcom_push(PATHSPEC_KEY, f"{name}/{run}")
         super().execute(context)
 
-    def _checked_flow(self) -> str:
-        """Name of the flow's class, once the parameters have been seen to be its own."""
+    def _prepared(self, dag_run_id: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Name of the flow's class and the configuration to trigger with, once the parameters have been seen to be its own."""
         last = self.flow.rpartition(".")[2]
         if self.artifact_store_conn_id is None and not get("datastore_root"):
-            return last
+            return last, dict(values)
         record = Deployments(ArtifactStoreHook(self.artifact_store_conn_id).store).find(self.trigger_dag_id)
         if record is None:
-            return last
-        check_conf(record.flow_manifest(), self.conf or {})
-        return record.flow
+            return last, dict(values)
+        check_conf(record.flow_manifest(), values)
+        return record.flow, dict(values)

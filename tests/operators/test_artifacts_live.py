@@ -82,7 +82,8 @@ def test_a_published_version_starts_the_dag_that_is_scheduled_on_it(site: Site) 
     assert api.xcom("example_consume_artifact", consumer, "report") == "artifact:example/scores@1 0.93"
 
 
-def test_a_flow_is_started_waited_for_promoted_and_read(site: Site) -> None:
+def deploy_hello(site: Site) -> None:
+    """Deploy the smallest example."""
     manifest = manifest_from(EXAMPLES / "hello_flow.py", site.folder)
     (site.airflow.dags_folder / "HelloFlow.json").write_bytes(encode(manifest))
     Deployments(site.store).put(manifest, "test")
@@ -90,6 +91,10 @@ def test_a_flow_is_started_waited_for_promoted_and_read(site: Site) -> None:
         "HelloFlow",
         "from airflow_mlflow_provider.dag import load_flow\n\ndag = load_flow('HelloFlow.json')\n",
     )
+
+
+def test_a_flow_is_started_waited_for_promoted_and_read(site: Site) -> None:
+    deploy_hello(site)
     site.add("example_trigger_flow", "example_trigger_flow")
     api = site.airflow.api
     run_id = api.trigger_and_wait("example_trigger_flow")
@@ -98,3 +103,19 @@ def test_a_flow_is_started_waited_for_promoted_and_read(site: Site) -> None:
     assert promoted["tags"] == ["promoted"]
     assert promoted["pathspec"] == f"HelloFlow/{Ledger(site.store).latest('HelloFlow')[0]}"
     assert api.xcom("example_trigger_flow", run_id, "ended")["status"] == "succeeded"
+
+
+def test_a_run_is_resumed_from_a_step_on_by_another_dag(site: Site) -> None:
+    deploy_hello(site)
+    site.add("example_resume_flow", "example_resume_flow")
+    api = site.airflow.api
+    run_id = api.trigger_and_wait("example_resume_flow")
+    first = api.xcom("example_resume_flow", run_id, "run_flow", key="pathspec").partition("/")[2]
+    resumed = api.xcom("example_resume_flow", run_id, "add_up_again", key="pathspec").partition("/")[2]
+    ledger = Ledger(site.store)
+    assert ledger.run("HelloFlow", resumed).origin == first
+    assert {key.run for key in ledger.newest_done_keys("HelloFlow", resumed, "square").values()} == {first}
+    assert {key.run for key in ledger.newest_done_keys("HelloFlow", resumed, "join").values()} == {resumed}
+    end = ledger.run_end("HelloFlow", resumed)
+    assert end is not None
+    assert end.status == "succeeded"
