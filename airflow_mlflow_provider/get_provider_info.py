@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             _modules(
                 "airflow_mlflow_provider.operators.artifacts",
+                "airflow_mlflow_provider.operators.garbage",
                 "airflow_mlflow_provider.operators.resume_flow",
                 "airflow_mlflow_provider.operators.trigger_flow",
             )
