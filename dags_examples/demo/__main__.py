@@ -39,7 +39,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     # What `kill` and a closing terminal send ends the demo as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     display = Display()
     try:
