@@ -21,10 +21,10 @@ from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey, BeginRecord
 from tests.kill.runs import FILE, FLOW, SPLITS, Records, check_result
-from tests.parity.cluster import SharedCluster
 from tests.parity.flows_under_test import FlowUnderTest
 from tests.parity.ways import deploy_on_airflow
 from tests.services.airflow import LiveAirflow
+from tests.services.cluster import SharedCluster
 from tests.services.s3 import S3Server
 from tests.services.waiting import wait_until
 
@@ -171,13 +171,13 @@ def _check_end(flow: Deployed, hit: Hit) -> None:
 
 
 @pytest.fixture(scope="module")
-def in_pods(live_airflow_pods: LiveAirflow, s3_server: S3Server) -> Iterator[Deployed]:
+def in_pods(live_airflow_sqlite: LiveAirflow, s3_server: S3Server) -> Iterator[Deployed]:
     """Steps in pods."""
     store = f"s3://{s3_server.bucket()}/flows"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment().items():
             patch.setenv(name, value)
-        yield _deploy(live_airflow_pods, store, f"KillPods{os.getpid()}", "kubernetes")
+        yield _deploy(live_airflow_sqlite, store, f"KillPods{os.getpid()}", "kubernetes")
 
 
 @pytest.mark.kubernetes
@@ -211,14 +211,14 @@ def test_a_killed_pod_costs_an_attempt_and_nothing_else(
 
 @pytest.mark.kubernetes
 def test_a_pod_that_succeeds_without_a_record_fails_its_step_and_says_so(
-    live_airflow_pods: LiveAirflow, s3_bucket: str
+    live_airflow_sqlite: LiveAirflow, s3_bucket: str
 ) -> None:
     store, name = f"s3://{s3_bucket}/flows", f"Silent{os.getpid()}"
     file = FILE.with_name("silent_flow.py")
     deploy_on_airflow(
-        FlowUnderTest("SilentFlow", file, lambda tasks: None), store, live_airflow_pods, name, "worker"
+        FlowUnderTest("SilentFlow", file, lambda tasks: None), store, live_airflow_sqlite, name, "worker"
     )
-    api = live_airflow_pods.api
+    api = live_airflow_sqlite.api
     dag_run_id = api.trigger(name)
     api.wait_for_run(name, dag_run_id, timeout=ENDED_SECONDS, expected="failed")
     assert api.states(name, dag_run_id) == {"start": "success", "silent": "failed", "end": "upstream_failed"}

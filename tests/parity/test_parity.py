@@ -49,7 +49,7 @@ def test_a_flow_gives_the_same_everywhere(
         fixture = {
             SQLITE: "live_airflow_sqlite",
             POSTGRES: "live_airflow_postgres",
-            PODS: "live_airflow_pods",
+            PODS: "live_airflow_sqlite",
         }[way]
         airflow = request.getfixturevalue(fixture)
         compute = "kubernetes" if way == PODS else "worker"

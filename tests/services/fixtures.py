@@ -10,6 +10,7 @@ import pytest
 
 from tests.services.airflow import LiveAirflow
 from tests.services.browser import chromium, logged_in_page, screenshot
+from tests.services.cluster import SharedCluster
 from tests.services.postgres import PostgresServer
 from tests.services.s3 import S3Server
 
@@ -52,9 +53,26 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(scope="session")
-def live_airflow_sqlite(services_directory: Path, s3_server: S3Server) -> Iterator[LiveAirflow]:
-    """The run's Airflow on SQLite; its tasks can reach `s3_server`. Shared: name your DAGs and runs so that they are yours alone."""
-    with LiveAirflow(services_directory / "airflow-sqlite", environment=s3_server.environment()) as airflow:
+def pod_cluster(services_directory: Path, s3_server: S3Server) -> Iterator[SharedCluster]:
+    """The run's Kubernetes stand-in; its pods have the S3 credentials. Shared: a pod is yours if its DAG is."""
+    with SharedCluster(services_directory / "cluster", s3_server.environment()) as cluster:
+        yield cluster
+        assert cluster.admin.faults_of_the_standin() == []
+
+
+@pytest.fixture(scope="session")
+def live_airflow_sqlite(
+    services_directory: Path, s3_server: S3Server, pod_cluster: SharedCluster
+) -> Iterator[LiveAirflow]:
+    """The run's Airflow on SQLite; its tasks can reach `s3_server`, and its pods run in `pod_cluster`.
+
+    Shared: name your DAGs and runs so that they are yours alone.
+    """
+    environment = {
+        **s3_server.environment(),
+        "AIRFLOW_CONN_KUBERNETES_DEFAULT": pod_cluster.airflow_connection,
+    }
+    with LiveAirflow(services_directory / "airflow-sqlite", environment=environment) as airflow:
         yield airflow
 
 
