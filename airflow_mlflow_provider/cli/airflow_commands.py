@@ -12,7 +12,7 @@ import msgspec
 
 from airflow_mlflow_provider.cli.attribute_file import write_attributes
 from airflow_mlflow_provider.cli.deployment_commands import list_deployments
-from airflow_mlflow_provider.cli.output import plan_lines
+from airflow_mlflow_provider.cli.output import resume_lines
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
@@ -25,7 +25,7 @@ from airflow_mlflow_provider.deploy.create import CreateOptions, Deployed, deplo
 from airflow_mlflow_provider.deploy.destination import deployment_files
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments, check_token
 from airflow_mlflow_provider.deploy.rest import AirflowRest
-from airflow_mlflow_provider.deploy.resuming import plan_deployed_resume, start_resumed
+from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, start_resumed
 from airflow_mlflow_provider.deploy.runs import (
     RunStatus,
     StartedRun,
@@ -281,10 +281,9 @@ def _resume(ctx: click.Context, /, **values: Any) -> int:
     manifest = airflow.deployed().flow_manifest()
     changed = explicit_parameters(airflow.session.flow_class, values)
     changed = keep_given_files(airflow.session.flow_class, manifest, changed, airflow.ledger)
-    plan = plan_deployed_resume(
-        airflow.ledger, manifest, values["origin_run_id"], values["step_to_rerun"], changed
-    )
-    for line in plan_lines(plan):
+    options = ResumeOptions(values["origin_run_id"], values["step_to_rerun"], changed)
+    plan = plan_deployed_resume(airflow.ledger, manifest, options)
+    for line in resume_lines(plan.summary):
         airflow.session.note(line)
     if values["dry_run"]:
         return 0

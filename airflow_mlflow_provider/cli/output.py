@@ -18,7 +18,7 @@ from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.local import LocalRun
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.request import TaskResult
-from airflow_mlflow_provider.runtime.resume import ResumePlan
+from airflow_mlflow_provider.runtime.resume import ResumePlan, ResumeSummary
 from airflow_mlflow_provider.store.records import RunRecord
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class RunPrinter:
 
     def resumed(self, plan: ResumePlan) -> None:
         """Tell what the run takes over."""
-        for line in plan_lines(plan):
+        for line in resume_lines(plan.summary):
             self._note(line)
 
     def started(self, assignment: Assignment, pid: int) -> None:
@@ -160,16 +160,16 @@ def _exception_line(task: TaskResult) -> str:
     return f"{task.exception.type}: {first}"
 
 
-def plan_lines(plan: ResumePlan) -> list[str]:
+def resume_lines(summary: ResumeSummary) -> list[str]:
     """What a resumed run takes over and what it runs, for people."""
-    carried = ", ".join(f"{step} ({count})" for step, count in plan.carried_count.items())
-    lines = [f"Taken over from {plan.origin}: {carried or 'nothing'}"]
-    if plan.changed:
+    carried = ", ".join(f"{step} ({count})" for step, count in summary.taken_over.items())
+    lines = [f"Taken over from {summary.origin}: {carried or 'nothing'}"]
+    if summary.changed:
         lines.append(
-            f"  taken over although their code has changed: {', '.join(plan.changed)} (--rerun-changed)"
+            f"  taken over although their code has changed: {', '.join(summary.changed)} (--rerun-changed)"
         )
-    shown = list(plan.reasons.items())[:_SHOWN_REASONS]
+    shown = list(summary.runs.items())[:_SHOWN_REASONS]
     lines += [f"  runs: {task}, which {reason}" for task, reason in shown]
-    if len(plan.reasons) > len(shown):
-        lines.append(f"  and {len(plan.reasons) - len(shown)} more, and all that follows them")
+    if left := len(summary.runs) - len(shown) + summary.more:
+        lines.append(f"  and {left} more, and all that follows them")
     return lines

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from airflow_mlflow_provider.cli.output import RunPrinter, plan_lines
+from airflow_mlflow_provider.cli.output import RunPrinter, resume_lines
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
@@ -132,7 +132,7 @@ def _resume(session: Session, values: dict[str, Any]) -> int:
         values["until"],
     )
     if values["dry_run"]:
-        for line in plan_lines(plan_resume_of(session.ledger(), session.graph, request)):
+        for line in resume_lines(plan_resume_of(session.ledger(), session.graph, request).summary):
             click.echo(line)
         return 0
     return _start(session, values, parameters, request)

@@ -1,4 +1,4 @@
-"""Resuming a run in Airflow: a new DAG run whose tasks find what the origin has finished, and return at once."""
+"""Resuming a run in Airflow: what a new DAG run takes over, and its records, which its tasks find when they start."""
 
 from __future__ import annotations
 
@@ -6,36 +6,92 @@ import platform
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.deploy.runs import StartedRun, check_conf, start_run
+from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import airflow_run_id
-from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
+from airflow_mlflow_provider.plan.manifest import FlowManifest, decode, encode
 from airflow_mlflow_provider.plan.run_tags import system_tags
-from airflow_mlflow_provider.runtime.resume import ResumePlan, ResumeRequest, plan_resume_of
+from airflow_mlflow_provider.runtime.resume import ResumePlan, ResumeRequest, origin_record, plan_resume_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import RunRecord
 
 
-def plan_deployed_resume(
-    ledger: Ledger, manifest: FlowManifest, origin: str, step: str | None, values: Mapping[str, Any]
-) -> ResumePlan:
+class ResumeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What to resume in Airflow, and how.
+
+    Attributes:
+        origin: Run id of the origin, of a local run or of an Airflow run.
+        step: Step to run again with all that follows it, ``None`` for what has not finished only.
+        parameters: Values that differ from the origin's.
+        rerun_changed: Whether steps whose code differs from the origin's run again for it.
+        code: ``current`` runs the code that is deployed now, ``origin`` that of the origin.
+    """
+
+    origin: str
+    step: str | None = None
+    parameters: dict[str, Any] = {}
+    rerun_changed: bool = False
+    code: Literal["current", "origin"] = "current"
+
+
+def plan_deployed_resume(ledger: Ledger, manifest: FlowManifest, options: ResumeOptions) -> ResumePlan:
     """What a resumed run of a deployed flow would take over.
 
     Args:
         ledger: The records.
-        manifest: The flow as it is deployed now.
-        origin: Run id of the origin, of a local run or of an Airflow run.
-        step: Step to run again with all that follows it, ``None`` for what has not finished only.
-        values: Parameters that differ from the origin's.
+        manifest: The flow as it runs, see :func:`resumed_manifest`.
+        options: What to resume.
 
     Raises:
         CommandException: The origin, the step or a parameter does not exist.
     """
-    check_conf(manifest, values)
-    changed = frozenset(spec.attribute for spec in manifest.parameters if spec.name in values)
-    return plan_resume_of(ledger, manifest.graph, ResumeRequest(origin, step, changed))
+    check_conf(manifest, options.parameters)
+    changed = frozenset(spec.attribute for spec in manifest.parameters if spec.name in options.parameters)
+    request = ResumeRequest(options.origin, options.step, changed, options.rerun_changed)
+    return plan_resume_of(ledger, manifest.graph, request)
+
+
+def resumed_manifest(ledger: Ledger, deployed: FlowManifest, options: ResumeOptions) -> FlowManifest:
+    """The flow as the resumed run sees it: as it is deployed, or with the code of the origin.
+
+    Raises:
+        CommandException: The origin does not exist, has no code of its own, or its steps do not make the DAG that is deployed.
+    """
+    if options.code == "current":
+        return deployed
+    record = origin_record(ledger, deployed.flow_name, options.origin)
+    old = decode(ledger.blob(record.manifest), f"manifest of {deployed.flow_name}/{options.origin}")
+    manifest = msgspec.structs.replace(
+        deployed,
+        graph=old.graph,
+        code=old.code,
+        configs=old.configs,
+        parameters=old.parameters,
+        environment=old.environment,
+        environments=record.environments,
+    )
+    where = {"flow": deployed.flow_name, "run": options.origin}
+    in_pods = any(manifest.step_compute(step) == "kubernetes" for step in manifest.graph.steps)
+    if not old.code.digest or (in_pods and not record.airflow):
+        # The package of a local run does not hold the runtime that a pod needs.
+        raise CommandException(
+            f"The run {options.origin} has no code package{' for pods' if old.code.digest else ''}.",
+            fix="Resume it with the code that is deployed, or check its version out and resume it locally.",
+            where=where,
+        )
+    if Deployment(manifest).plan != Deployment(deployed).plan:
+        raise CommandException(
+            f"The steps of {options.origin} make another DAG than the one that is deployed as {deployed.dag_id}.",
+            fix="Resume it with the code that is deployed; `replay` runs the origin's code locally.",
+            where=where,
+        )
+    return manifest
 
 
 def start_resumed(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_mlflow_provider.deploy.record import Deployments
-from airflow_mlflow_provider.deploy.resuming import plan_deployed_resume, store_resumed
+from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, store_resumed
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
 from airflow_mlflow_provider.operators.trigger_flow import TriggerFlowOperator
@@ -54,10 +54,9 @@ class ResumeFlowOperator(TriggerFlowOperator):
                 where={"dag": self.trigger_dag_id, "store": store.url},
             )
         ledger, manifest = Ledger(store), record.flow_manifest()
-        plan = plan_deployed_resume(
-            ledger, manifest, self.origin.rpartition("/")[2], self.step or None, values
-        )
-        for step, count in plan.carried_count.items():
+        options = ResumeOptions(self.origin.rpartition("/")[2], self.step or None, dict(values))
+        plan = plan_deployed_resume(ledger, manifest, options)
+        for step, count in plan.summary.taken_over.items():
             self.log.info("Taken over from %s: %s (%d)", plan.origin, step, count)
         for task, reason in plan.reasons.items():
             self.log.info("Runs: %s, which %s", task, reason)

@@ -28,7 +28,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
-from airflow_mlflow_provider.deploy.resuming import plan_deployed_resume, store_resumed
+from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, store_resumed
 from airflow_mlflow_provider.deploy.runs import new_dag_run_id
 from airflow_mlflow_provider.exception import MetaflowException, MetaflowNotFound
 from airflow_mlflow_provider.plugins.models import (
@@ -39,6 +39,7 @@ from airflow_mlflow_provider.plugins.models import (
     TaskPage,
 )
 from airflow_mlflow_provider.plugins.reading import DagRunReader
+from airflow_mlflow_provider.plugins.resuming.routes import router as resuming_routes
 
 STATIC = Path(__file__).parent / "static"
 _FILES = {"run.js": "text/javascript", "run.css": "text/css"}
@@ -64,6 +65,7 @@ def create_app() -> FastAPI:
     app.get("/api/{dag_id}/{run_id}/steps/{step}/{task}", dependencies=[_reads])(artifacts)
     app.get("/api/{dag_id}/{run_id}/resume", dependencies=[_reads])(resume_preview)
     app.post("/api/{dag_id}/{run_id}/resume", dependencies=[_starts])(resume)
+    app.include_router(resuming_routes)
     return app
 
 
@@ -100,14 +102,14 @@ def artifacts(dag_id: str, run_id: str, step: str, task: str) -> list[ArtifactVi
 def resume_preview(dag_id: str, run_id: str, step: str | None = None) -> ResumePreview:
     """What resuming the run would take over, and what it would run."""
     reader = DagRunReader(dag_id, run_id)
-    plan = plan_deployed_resume(reader.ledger, reader.manifest, reader.run, step, {})
-    return ResumePreview(taken_over=plan.carried_count, runs=plan.reasons)
+    plan = plan_deployed_resume(reader.ledger, reader.manifest, ResumeOptions(reader.run, step))
+    return ResumePreview(taken_over=plan.summary.taken_over, runs=plan.reasons)
 
 
 def resume(dag_id: str, run_id: str, step: str | None = None) -> PreparedRun:
     """Prepare a run that resumes this one: its record, and what it takes over."""
     reader = DagRunReader(dag_id, run_id)
-    plan = plan_deployed_resume(reader.ledger, reader.manifest, reader.run, step, {})
+    plan = plan_deployed_resume(reader.ledger, reader.manifest, ResumeOptions(reader.run, step))
     prepared = store_resumed(reader.ledger, reader.manifest, plan, {}, new_dag_run_id())
     return PreparedRun(dag_run_id=prepared.airflow["dag_run_id"], conf=prepared.parameters, run=prepared.run)
 

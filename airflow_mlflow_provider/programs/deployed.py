@@ -14,7 +14,7 @@ from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.destination import deployment_files
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments, check_token
 from airflow_mlflow_provider.deploy.rest import AirflowRest
-from airflow_mlflow_provider.deploy.resuming import plan_deployed_resume, start_resumed
+from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, start_resumed
 from airflow_mlflow_provider.deploy.runs import (
     check_conf,
     find_dag_run,
@@ -197,7 +197,7 @@ class AirflowDeployedFlow(DeployedFlow):
         """
         values = self._values(kwargs, f"{self!r}.resume()")
         ledger, manifest = self._ledger, self.manifest
-        plan = plan_deployed_resume(ledger, manifest, origin_run_id, step, values)
+        plan = plan_deployed_resume(ledger, manifest, ResumeOptions(origin_run_id, step, values))
         rest = self._parsed()
         dag_run_id = new_dag_run_id()
         start_resumed(rest, ledger, manifest, plan, values, dag_run_id)

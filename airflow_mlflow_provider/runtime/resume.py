@@ -11,6 +11,7 @@ copied: one object, ``carried.json``, names them all.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 
@@ -25,7 +26,9 @@ from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.run_members import members_key
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import AttemptKey, Carried, CarriedTasks, DoneRecord
+from airflow_mlflow_provider.store.records import AttemptKey, Carried, CarriedTasks, DoneRecord, RunRecord
+
+_SHOWN_REASONS = 1000
 
 
 class ResumeRequest(msgspec.Struct, frozen=True):
@@ -46,6 +49,24 @@ class ResumeRequest(msgspec.Struct, frozen=True):
     until: str | None = None
 
 
+class ResumeSummary(msgspec.Struct, frozen=True):
+    """What a resumed run takes over and runs, as people are told.
+
+    Attributes:
+        origin: Run id of the origin.
+        taken_over: Number of tasks taken over, by step.
+        runs: Why each of the tasks runs that the run starts with, by ``step/task``; the first thousand.
+        more: How many there are besides.
+        changed: Steps that are taken over although their code has changed since.
+    """
+
+    origin: str
+    taken_over: dict[str, int] = {}
+    runs: dict[str, str] = {}
+    more: int = 0
+    changed: tuple[str, ...] = ()
+
+
 class ResumePlan(msgspec.Struct, frozen=True):
     """What a resumed run takes over and where it goes on.
 
@@ -57,6 +78,7 @@ class ResumePlan(msgspec.Struct, frozen=True):
         reasons: Why each of them runs: a line for people, by step and task id.
         changed: Steps that are taken over although their code has changed since.
         until: Step that the run stops after, ``None`` for its end.
+        results: How each task taken over ended, as far as what follows it depends on it, in the order of the walk.
     """
 
     origin: str
@@ -66,15 +88,18 @@ class ResumePlan(msgspec.Struct, frozen=True):
     reasons: dict[str, str]
     changed: tuple[str, ...] = ()
     until: str | None = None
+    results: tuple[TaskResult, ...] = ()
 
     @property
-    def carried_count(self) -> dict[str, int]:
-        """Number of tasks taken over, by step."""
-        return {
+    def summary(self) -> ResumeSummary:
+        """What it comes to, for people."""
+        counts = {
             step: sum(len(group.tasks) for group in groups)
             for step, groups in self.carried.steps.items()
             if step != PARAMETERS_STEP
         }
+        shown = dict(itertools.islice(self.reasons.items(), _SHOWN_REASONS))
+        return ResumeSummary(self.origin, counts, shown, len(self.reasons) - len(shown), self.changed)
 
 
 def plan_resume(ledger: Ledger, new: FlowGraph, old: FlowGraph, request: ResumeRequest) -> ResumePlan:
@@ -125,17 +150,25 @@ def plan_resume_of(ledger: Ledger, new: FlowGraph, request: ResumeRequest) -> Re
     Raises:
         CommandException: The origin or the step does not exist.
     """
-    try:
-        origin = ledger.run(new.name, request.origin)
-    except MetaflowNotFound as error:
-        raise CommandException(
-            f"There is no run {new.name}/{request.origin} to resume. Latest runs: "
-            f"{', '.join(ledger.latest(new.name, 5)) or 'none'}.",
-            fix="Name a run with --origin-run-id.",
-            where={"flow": new.name, "run": request.origin},
-        ) from error
+    origin = origin_record(ledger, new.name, request.origin)
     old = decode(ledger.blob(origin.manifest), f"manifest of {new.name}/{request.origin}").graph
     return plan_resume(ledger, new, old, request)
+
+
+def origin_record(ledger: Ledger, flow: str, run: str) -> RunRecord:
+    """What the origin was started with.
+
+    Raises:
+        CommandException: There is no such run; the message names the latest.
+    """
+    try:
+        return ledger.run(flow, run)
+    except MetaflowNotFound as error:
+        raise CommandException(
+            f"There is no run {flow}/{run} to resume. Latest runs: {', '.join(ledger.latest(flow, 5)) or 'none'}.",
+            fix="Name a run with --origin-run-id.",
+            where={"flow": flow, "run": run},
+        ) from error
 
 
 class _Planner:
@@ -163,6 +196,7 @@ class _Planner:
             self._carry_members()
         waiting: deque[Iterator[Work]] = deque([iter([frontier.start()])])
         works: list[Work] = []
+        results: list[TaskResult] = []
         while waiting:
             work = next(waiting[0], None)
             if work is None:
@@ -172,6 +206,7 @@ class _Planner:
             if result is None:
                 works.append(work)
             else:
+                results.append(result)
                 waiting.appendleft(frontier.follow(work, result))
         carried = Carried(
             {
@@ -183,7 +218,14 @@ class _Planner:
         )
         changed = tuple(sorted(self._changed_code.intersection(carried.steps)))
         return ResumePlan(
-            self._request.origin, carried, frontier, tuple(works), self._reasons, changed, self._request.until
+            self._request.origin,
+            carried,
+            frontier,
+            tuple(works),
+            self._reasons,
+            changed,
+            self._request.until,
+            tuple(results),
         )
 
     def _taken_over(self, work: Work) -> TaskResult | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from airflow_mlflow_provider.deploy.resuming import plan_deployed_resume, store_resumed
+from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, store_resumed
 from airflow_mlflow_provider.plan.manifest import decode
 from airflow_mlflow_provider.store.records import RunRecord
 from tests.flow_runs import FlowFile
@@ -36,7 +36,7 @@ def test_a_resumed_run_keeps_parameters_trigger_and_origin_and_names_what_it_too
         ledger.run("ResumedFlow", origin), trigger={"events": [{"name": "arrived", "id": "1"}]}
     )
     ledger.store.put(f"flows/ResumedFlow/runs/{origin}/run.json", msgspec.json.encode(triggered))
-    plan = plan_deployed_resume(ledger, manifest, origin, None, {"fails": False})
+    plan = plan_deployed_resume(ledger, manifest, ResumeOptions(origin, parameters={"fails": False}))
     record: RunRecord = store_resumed(ledger, manifest, plan, {"fails": False}, "manual__again")
 
     stored = ledger.run("ResumedFlow", record.run)

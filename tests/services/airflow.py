@@ -19,7 +19,7 @@ from tests.services.waiting import wait_until
 
 START_SECONDS = 120.0
 REPOSITORY = Path(__file__).parents[2]
-PASSWORDS = {"admin": "admin-password", "viewer": "viewer-password"}
+PASSWORDS = {"admin": "admin-password", "viewer": "viewer-password", "stranger": "stranger-password"}
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 # What makes a run take as long as its tasks do, and a new DAG file be seen in a second or two.
@@ -46,7 +46,7 @@ main()
 class LiveAirflow(GuardedService):
     """An Airflow in a home of its own on free loopback ports; a context manager.
 
-    LocalExecutor, simple auth manager with the users `admin` and `viewer` (`PASSWORDS`), no examples, DAGs not paused when new.
+    LocalExecutor, users `admin`, `viewer` and `stranger` (`PASSWORDS`; the last sees DAGs of the prefix `stranger_` only), no examples, DAGs not paused when new.
     The repository is on the Python path of its processes, so DAG files may import the package and `tests`.
 
     Args:
@@ -76,6 +76,11 @@ class LiveAirflow(GuardedService):
         return self.directory / "home"
 
     @property
+    def store(self) -> str:
+        """URL of the artifact store that its processes are configured with."""
+        return self.environment()["AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT"]
+
+    @property
     def dags_folder(self) -> Path:
         """Where DAG files go."""
         return self.home / "dags"
@@ -94,7 +99,7 @@ class LiveAirflow(GuardedService):
         self.api.wait_for_dag(dag_id, filename=path.name, parsed_after=began, timeout=timeout)
 
     def login(self, username: str) -> AirflowApi:
-        """The API as another user sees it: `admin` or `viewer`. The caller closes it."""
+        """The API as another user sees it: `admin`, `viewer` or `stranger`. The caller closes it."""
         return AirflowApi(self.base_url, username, PASSWORDS[username], self.dags_folder, self.check_alive)
 
     def environment(self) -> dict[str, str]:
@@ -173,7 +178,8 @@ class LiveAirflow(GuardedService):
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
             "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer,stranger:user",
+            "AIRFLOW__CORE__AUTH_MANAGER": "tests.services.per_dag_auth.PerDagAuthManager",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._sql_alchemy_conn,
@@ -181,6 +187,8 @@ class LiveAirflow(GuardedService):
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
             "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT": (self.directory / "artifact-store").as_uri(),
+            "AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             **QUICK,
             **self._extra,
