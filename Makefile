@@ -43,9 +43,8 @@ format: setup ## Rewrite the sources in the project's format
 types: setup ## mypy, strict
 	@$(BIN)/mypy
 
-docs: ## The documentation, into build/docs
-	@.ci/bootstrap docs
-	@$(PYTHON_RUN) -m sphinx -W -b html docs build/docs
+docs: setup ## The documentation, into build/docs; warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON_RUN) -m mkdocs build --strict --quiet
 
 ui: setup ## The front end's bundles, from airflow_mlflow_provider/frontend
 	@.ci/ui

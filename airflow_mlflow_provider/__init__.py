@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlflow_provider.version import __version__
 
 if TYPE_CHECKING:
+    from airflow_mlflow_provider import cards
     from airflow_mlflow_provider.client import (
         DataArtifact,
         Flow,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         default_namespace,
         get_metadata,
         get_namespace,
+        inspect_spin,
         metadata,
         namespace,
     )
@@ -78,6 +80,9 @@ if TYPE_CHECKING:
         UserStepDecorator,
         user_step_decorator,
     )
+    from airflow_mlflow_provider.runner import DeployedFlow, Deployer, NBDeployer, NBRunner, Runner
+    from airflow_mlflow_provider.tools.multicore import parallel_imap_unordered, parallel_map
+    from airflow_mlflow_provider.tools.profiling import profile
 
 
 _HOMES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
@@ -114,7 +115,34 @@ MODULES = {
     "MetaflowS3NotFound MetaflowS3AccessDenied MetaflowS3URLException MetaflowS3InvalidObject MetaflowS3InvalidRange "
     "MetaflowS3InsufficientDiskSpace MetaflowLocalNotFound MetaflowLocalURLException",
     "testing": "run_flow",
+    "testing.serializers": "SerializerConformance",
+    "testing.store": "StoreConformance",
+    "get_provider_info": "get_provider_info",
 }
+# Those that need Airflow.
+AIRFLOW_MODULES = {
+    "dag": "FlowDag load_flow",
+    "operators.trigger_flow": "TriggerFlowOperator",
+    "operators.resume_flow": "ResumeFlowOperator",
+    "operators.artifacts": "PublishArtifactOperator FetchArtifactOperator TagRunOperator",
+    "operators.garbage": "CollectGarbageOperator",
+    "operators.artifact_decorator": "artifact_task",
+    "sensors.artifact_store": "FlowRunSensor ArtifactSensor",
+    "triggers.artifact_store": "FlowRunTrigger ArtifactTrigger",
+    "triggers.pod": "PodTrigger",
+    "hooks.artifact_store": "ArtifactStoreHook",
+    "hooks.artifact_versions": "NamedArtifact",
+    "xcom.artifact_store": "ArtifactStoreXComBackend",
+    "xcom.reference": "ArtifactReference pull_reference",
+    "assets.artifact": "artifact_asset flow_asset",
+    "notifications.flow_run": "FlowRunNotifier",
+    "plugins.flow_plugin": "FlowPlugin",
+}
+
+
+def of_modules(modules: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each module with each of its names."""
+    return [(module, name) for module, names in modules.items() for name in names.split()]
 
 
 @pytest.mark.parametrize("name", ROOT)
@@ -130,7 +158,7 @@ def test_the_root_holds_nothing_else() -> None:
         airflow_mlflow_provider.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize(("module", "name"), [(m, n) for m, names in MODULES.items() for n in names.split()])
+@pytest.mark.parametrize(("module", "name"), [*of_modules(MODULES), *of_modules(AIRFLOW_MODULES)])
 def test_a_name_of_a_module_exists(module: str, name: str) -> None:
     assert getattr(importlib.import_module(f"airflow_mlflow_provider.{module}"), name) is not None
 

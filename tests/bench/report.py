@@ -56,11 +56,6 @@ def write(figures: Sequence[Figure], facts: dict[str, str]) -> None:
 
 def _markdown(entries: Sequence[dict[str, object]]) -> str:
     text = [
-        # Sphinx need not find it in a table of contents.
-        "---",
-        "orphan: true",
-        "---",
-        "",
         "# Benchmarks",
         "",
         "Written by `make bench`; both sides on one machine, alternating, medians. Seconds are for orientation, ratios count. A",

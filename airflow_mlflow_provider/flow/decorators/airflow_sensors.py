@@ -98,8 +98,20 @@ def airflow_external_task_sensor(flow: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow: The flow.
-        attributes: As for Airflow's ``ExternalTaskSensor``; ``timeout``, ``poke_interval`` and ``execution_delta`` in seconds (or a
-            ``timedelta``); ``name`` and ``description`` of the task.
+        external_dag_id: The DAG to wait for.
+        external_task_ids: Tasks of it; the whole DAG run by default.
+        allowed_states: States that end the wait.
+        failed_states: States that fail the sensor.
+        execution_delta: How much earlier the other run's logical date is: a ``timedelta``, or seconds.
+        check_existence: Whether a DAG or task that does not exist is an error.
+        timeout: Seconds to wait in all.
+        poke_interval: Seconds between two looks.
+        mode: ``"reschedule"`` frees the worker slot between two looks, ``"poke"`` keeps it.
+        exponential_backoff: Whether the time between looks grows.
+        pool: Airflow pool.
+        soft_fail: Whether the task is skipped, rather than failed, when the time is over.
+        name: Id of the sensor's task.
+        description: Text of the sensor's task.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.
@@ -131,8 +143,19 @@ def airflow_s3_key_sensor(flow: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow: The flow.
-        attributes: As for Airflow's ``S3KeySensor``; ``timeout`` and ``poke_interval`` in seconds; ``name`` and ``description`` of
-            the task.
+        bucket_key: Key, or keys; full ``s3://`` URLs where there is no ``bucket_name``.
+        bucket_name: Bucket.
+        wildcard_match: Whether ``*`` and ``?`` in keys match any characters.
+        aws_conn_id: Airflow connection.
+        verify: Whether certificates are checked, or the path of a bundle.
+        timeout: Seconds to wait in all.
+        poke_interval: Seconds between two looks.
+        mode: ``"reschedule"`` frees the worker slot between two looks, ``"poke"`` keeps it.
+        exponential_backoff: Whether the time between looks grows.
+        pool: Airflow pool.
+        soft_fail: Whether the task is skipped, rather than failed, when the time is over.
+        name: Id of the sensor's task.
+        description: Text of the sensor's task.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.

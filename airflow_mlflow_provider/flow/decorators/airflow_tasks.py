@@ -44,8 +44,14 @@ def airflow_task(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@airflow_task`` without parentheses.
-        attributes: ``pool``, ``pool_slots``, ``queue``, ``priority_weight``, ``weight_rule`` and ``executor`` as for any operator;
-            ``deferrable``, whether waiting for a pod is left to the triggerer; ``trigger_kwargs``, arguments of that trigger.
+        pool: Airflow pool.
+        pool_slots: Slots of it.
+        queue: Queue of the executor.
+        priority_weight: Weight in the queue.
+        weight_rule: How weights of downstream and upstream tasks count.
+        executor: Name of the executor.
+        deferrable: Whether waiting for a pod is left to the triggerer; by default the option ``pod_deferrable``.
+        trigger_kwargs: Arguments of that trigger.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

@@ -250,9 +250,12 @@ def retry(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@retry`` without parentheses.
-        attributes: ``times``, retries after the first attempt; ``minutes_between_retries``;
-            ``backoff="exponential"`` doubles the delay with each retry, up to ``max_minutes_between_retries``; ``jitter``, the
-            fraction of the delay (0 to 1) by which it varies at random.
+        times: Retries after the first attempt; at most the option ``max_retries``.
+        minutes_between_retries: Minutes before a retry. A local run waits only where it is written (option
+            ``local_retry_delay``).
+        backoff: ``"exponential"`` doubles the delay with each retry.
+        max_minutes_between_retries: Longest delay in minutes; ``None`` for any.
+        jitter: Fraction of the delay, 0 to 1, by which it varies at random, up or down.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.
@@ -271,8 +274,8 @@ def catch(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@catch`` without parentheses.
-        attributes: ``var``, name of the artifact that holds the error (a ``MetaflowExceptionWrapper``; ``None`` when all
-            went well); ``print_exception``, whether the error is printed.
+        var: Name of the artifact that holds the error, a ``MetaflowExceptionWrapper``; ``None`` when all went well.
+        print_exception: Whether the error is printed.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.
@@ -291,7 +294,9 @@ def timeout(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@timeout`` without parentheses.
-        attributes: ``seconds``, ``minutes`` and ``hours``; their sum is the limit of each attempt.
+        seconds: Seconds of user code that each attempt may take, added to the others.
+        minutes: Minutes, likewise.
+        hours: Hours, likewise.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

@@ -70,8 +70,9 @@ def cache(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@cache`` without parentheses.
-        attributes: ``version``, to be changed when something outside the code did; ``ignore``, names of inputs that do not
-            matter; ``ttl``, how long a result may be reused, in seconds or as ``'12h'``.
+        version: To be changed when something outside the code did.
+        ignore: Names of inputs that do not matter.
+        ttl: How long a result may be reused: seconds, or a text such as ``12h``; ``None`` for ever.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

@@ -103,10 +103,15 @@ def card(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@card`` without parentheses.
-        attributes: ``type`` of the card; ``options``, keywords of its class, JSON values; ``rank`` orders lists; ``timeout``
-            in seconds for rendering, 0 or ``None`` for none; ``id``, its name in ``current.card["id"]``; ``save_errors`` stores an error
-            card when rendering fails; ``customize`` makes it the card that ``current.card.append`` fills; ``refresh_interval`` in
-            seconds between updates while the step runs.
+        type: Type of the card: ``default``, ``blank``, ``error``, or one of your own.
+        options: Keywords of the card's class, JSON values.
+        scope: ``task``; other scopes have no effect.
+        rank: Orders lists of cards.
+        timeout: Seconds that rendering may take; 0 or ``None`` for any.
+        id: Its name in ``current.card["id"]``.
+        save_errors: Whether an error card is stored when rendering fails.
+        customize: Whether it is the card that ``current.card.append`` fills where there are several.
+        refresh_interval: Least seconds between two updates while the step runs.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

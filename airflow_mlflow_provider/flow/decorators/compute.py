@@ -141,7 +141,11 @@ def resources(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@resources`` without parentheses.
-        attributes: ``cpu`` in cores, ``gpu`` in devices, ``memory``, ``disk`` and ``shared_memory`` in MB.
+        cpu: Cores.
+        gpu: Devices.
+        disk: MB.
+        memory: MB.
+        shared_memory: MB of ``/dev/shm``.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.
@@ -188,10 +192,34 @@ def kubernetes(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@kubernetes`` without parentheses.
-        attributes: ``cpu`` in cores; ``memory``, ``disk``, ``tmpfs_size`` and ``shared_memory`` in MB; ``gpu`` devices of
-            ``gpu_vendor`` (nvidia by default); ``secrets``, names of Kubernetes secrets that become environment variables;
-            ``persistent_volume_claims``, mount paths by claim; ``qos="guaranteed"`` makes limits of requests; ``compute_pool``, a
-            name of the option ``compute_pools``; the others as the fields of a pod.
+        cpu: Cores.
+        memory: MB.
+        disk: MB of ephemeral storage.
+        image: Image of the step; by default the option ``kubernetes_image``. Any with a supported Python will do.
+        image_pull_policy: As in a pod.
+        image_pull_secrets: Names of Kubernetes secrets for the registry.
+        service_account: Name; by default the option ``kubernetes_service_account``.
+        secrets: Names of Kubernetes secrets whose entries become environment variables.
+        node_selector: Labels that the node must have; a dict, or a text such as ``pool=gpu,zone=a``.
+        namespace: Namespace of the pod; by default the option ``kubernetes_namespace``.
+        gpu: Devices.
+        gpu_vendor: Whose they are; ``nvidia`` by default.
+        tolerations: As in a pod, a list of dicts.
+        labels: Labels of the pod, in addition to those of the option ``kubernetes_labels``.
+        annotations: Annotations, likewise.
+        use_tmpfs: Whether there is a file system in memory; by default where ``tmpfs_size`` is given.
+        tmpfs_tempdir: Whether ``current.tempdir`` is that file system.
+        tmpfs_size: Its size in MB; by default half of the memory.
+        tmpfs_path: Where it is mounted.
+        persistent_volume_claims: Mount paths by name of the claim.
+        shared_memory: MB of ``/dev/shm``.
+        port: A port of the container that is opened.
+        compute_pool: A name of the option ``compute_pools``, which gives node selector and tolerations.
+        executable: The Python in the image, by name or path.
+        hostname_resolution_timeout: Kept for compatibility; the nodes of a gang need no host names.
+        qos: ``"guaranteed"`` makes limits of the requests.
+        extended_resources: Amounts by resource name, put into requests and limits.
+        security_context: As of a container, a dict.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

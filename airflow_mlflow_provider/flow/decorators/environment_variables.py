@@ -62,7 +62,7 @@ def environment(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@environment`` without parentheses.
-        attributes: ``vars``, a dict of names and values; values are turned into strings.
+        vars: Values by name; values are turned into strings.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

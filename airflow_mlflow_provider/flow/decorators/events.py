@@ -287,8 +287,10 @@ def trigger(flow: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow: The flow.
-        attributes: ``event``, a name, a dict of ``name`` and ``parameters``, or a function of a ``ParameterContext`` that gives
-            one; or ``events``, a list of them. ``parameters`` maps parameters of the flow to fields of the event's payload.
+        event: A name, a dict of ``name`` and ``parameters`` (fields of the payload by parameter of the flow), or a
+            function of a ``ParameterContext`` that gives one.
+        events: A list of them, all of which must come; instead of ``event``.
+        options: Kept for compatibility; there are none.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.
@@ -307,8 +309,10 @@ def trigger_on_finish(flow_class: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow_class: The flow.
-        attributes: ``flow``, as ``"Flow"``, ``"project.branch.Flow"``, a dict of ``name``, ``project`` and ``project_branch``, or a
-            function of a ``ParameterContext`` that gives one; or ``flows``, a list of them.
+        flow: ``"Flow"``, ``"project.branch.Flow"``, a dict of ``name``, ``project`` and ``project_branch``, or a
+            function of a ``ParameterContext`` that gives one.
+        flows: A list of them, all of which must succeed; instead of ``flow``.
+        options: Kept for compatibility; there are none.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.

@@ -169,7 +169,9 @@ def exit_hook(flow: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow: The flow.
-        attributes: ``on_success`` and ``on_error``, lists of functions or of their names; ``options`` is kept for compatibility.
+        on_success: Functions, or their names, for runs that succeed.
+        on_error: Functions, or their names, for runs that fail.
+        options: Kept for compatibility.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.

@@ -102,7 +102,7 @@ def pytorch_parallel(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@pytorch_parallel`` without parentheses.
-        attributes: ``master_port``, of node 0; by default one that follows from the run.
+        master_port: Port of node 0; by default one from 51000 that follows from the run.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

@@ -94,8 +94,9 @@ def pypi(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@pypi`` without parentheses.
-        attributes: ``packages``, versions by name; ``python``, its version; ``disabled``, whether the step runs in the
-            interpreter at hand instead.
+        packages: Versions by name: ``"1.2.3"``, or specifiers such as ``">=1,<2"``.
+        python: Version of Python; by default that of the process that starts or deploys the flow.
+        disabled: Whether the step runs in the interpreter at hand instead.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.
@@ -114,7 +115,9 @@ def pypi_base(flow: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow: The flow, for ``@pypi_base`` without parentheses.
-        attributes: As for ``@pypi``.
+        packages: As for ``@pypi``; a step's own win.
+        python: As for ``@pypi``.
+        disabled: As for ``@pypi``.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.

@@ -137,8 +137,9 @@ def project(flow: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow: The flow.
-        attributes: ``name`` of the project; ``branch``, unless the option ``--branch`` says it; ``production``, as the option
-            ``--production``.
+        name: The project; lower case letters, digits and ``_``.
+        branch: The branch, unless the option ``--branch`` says it.
+        production: Whether it is the production branch, as the option ``--production``.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.

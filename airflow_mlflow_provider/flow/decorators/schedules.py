@@ -120,9 +120,11 @@ def schedule(flow: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         flow: The flow, for ``@schedule`` without parentheses.
-        attributes: ``cron``, of five fields (Unix) or six (with ``?`` and a year); ``weekly`` (Sunday 00:00), ``hourly``
-            (minute 0) or ``daily`` (00:00), looked at in this order when there is no ``cron``; ``timezone``, an IANA name, UTC by
-            default.
+        cron: Five fields (Unix), or six (with ``?`` and a year, ``*``).
+        weekly: Sunday 00:00, where there is no ``cron``.
+        daily: 00:00, where none of the others is set.
+        hourly: Minute 0, where neither ``cron`` nor ``weekly`` is set.
+        timezone: An IANA name; UTC by default.
 
     Raises:
         BadFlowDecoratorException: It does not stand on a flow.

@@ -151,9 +151,10 @@ def secrets(function: Any = None, /, **attributes: Any) -> Any:
 
     Args:
         function: The step, for ``@secrets`` without parentheses.
-        attributes: ``sources``, a list of ``"type.id"``, ``"id"`` (of the option ``default_secrets_backend``) or dicts of ``type``,
-            ``id``, ``options`` and ``role``; ``role``, the identity to take on; ``allow_override``, whether variables that are set
-            already are replaced.
+        sources: Each ``"type.id"``, ``"id"`` (of the option ``default_secrets_backend``), or a dict of ``type``,
+            ``id``, ``options`` and ``role``.
+        role: The identity to take on where a source names none.
+        allow_override: Whether variables that are set already are replaced; otherwise they are an error.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

@@ -1,0 +1,23 @@
+"""Docstrings as Markdown: the roles of Sphinx, which they share with Airflow's own, become code."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import griffe
+
+_ROLE = re.compile(r":(?:class|func|meth|data|mod|attr|exc|obj):`~?([^`]+)`")
+
+
+class Roles(griffe.Extension):
+    """Turns each ``:func:`name``` into code, before the docstring is parsed."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Rewrite the docstring of an object."""
+        if obj.docstring:
+            obj.docstring.value = _ROLE.sub(_as_code, obj.docstring.value)
+
+
+def _as_code(found: re.Match[str]) -> str:
+    return f"`{found[1].rsplit('.', 1)[-1]}`"
