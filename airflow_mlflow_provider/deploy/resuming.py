@@ -12,14 +12,20 @@ import msgspec
 
 from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.deploy.runs import StartedRun, check_conf, start_run
-from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.exception import AirflowApiError, CommandException
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode, encode
 from airflow_mlflow_provider.plan.run_tags import system_tags
-from airflow_mlflow_provider.runtime.resume import ResumePlan, ResumeRequest, origin_record, plan_resume_of
+from airflow_mlflow_provider.runtime.resume import (
+    ResumePlan,
+    ResumeRequest,
+    ResumeSummary,
+    origin_record,
+    plan_resume_of,
+)
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import RunRecord
+from airflow_mlflow_provider.store.records import RunEnd, RunRecord
 
 
 class ResumeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,6 +100,21 @@ def resumed_manifest(ledger: Ledger, deployed: FlowManifest, options: ResumeOpti
     return manifest
 
 
+class ResumedRun(msgspec.Struct, frozen=True):
+    """A resumed run that Airflow has accepted.
+
+    Attributes:
+        started: The run.
+        summary: What it takes over and runs.
+        in_one_go: Whether the plugin made it: task instances taken over are finished from the start, and no worker is asked
+            for them.
+    """
+
+    started: StartedRun
+    summary: ResumeSummary
+    in_one_go: bool
+
+
 def start_resumed(
     rest: AirflowRest,
     ledger: Ledger,
@@ -110,6 +131,54 @@ def start_resumed(
     """
     record = store_resumed(ledger, manifest, plan, values, dag_run_id)
     return start_run(rest, manifest.dag_id, record.parameters, dag_run_id)
+
+
+def resume_in_airflow(
+    rest: AirflowRest, ledger: Ledger, deployed: FlowManifest, options: ResumeOptions, dag_run_id: str
+) -> ResumedRun:
+    """Start the DAG run that resumes another run.
+
+    Airflow's plugin is asked first. Where it is not there, or cannot read the store, the run's records are written from here, and
+    a DAG run is triggered whose tasks find themselves taken over and end at once.
+
+    Args:
+        rest: The Airflow.
+        ledger: The records.
+        deployed: The flow as it is deployed.
+        options: What to resume.
+        dag_run_id: Id of the new DAG run.
+
+    Raises:
+        AirflowApiError: Airflow refused.
+        CommandException: The origin, the step or a parameter does not exist.
+        ObjectExists: There is such a run already.
+    """
+    started = StartedRun(
+        deployed.dag_id,
+        dag_run_id,
+        airflow_run_id(deployed.dag_id, dag_run_id),
+        rest.run_page(deployed.dag_id, dag_run_id),
+    )
+    question = {**msgspec.to_builtins(options), "dag_run_id": dag_run_id}
+    answer = rest.resume(deployed.dag_id, question)
+    if answer is not None:
+        return ResumedRun(started, msgspec.convert(answer, ResumeSummary), in_one_go=True)
+    manifest = resumed_manifest(ledger, deployed, options)
+    plan = plan_deployed_resume(ledger, manifest, options)
+    record = store_resumed(ledger, manifest, plan, options.parameters, dag_run_id)
+    try:
+        start_run(rest, manifest.dag_id, record.parameters, dag_run_id)
+    except AirflowApiError:
+        drop_resumed(ledger, record)
+        raise
+    return ResumedRun(started, plan.summary, in_one_go=False)
+
+
+def drop_resumed(ledger: Ledger, record: RunRecord) -> None:
+    """Seal a resumed run that Airflow did not take, and take it out of the listings."""
+    end = RunEnd("terminated", time.time(), "Airflow did not take the run that was to resume another.")
+    ledger.end_run(record.flow, record.run, end)
+    ledger.hide_run(record)
 
 
 def store_resumed(

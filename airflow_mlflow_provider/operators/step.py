@@ -18,6 +18,7 @@ from airflow_mlflow_provider.exception import CommandException, MetaflowExceptio
 from airflow_mlflow_provider.operators.asset_events import finish_extra
 from airflow_mlflow_provider.operators.cached import reuse_results
 from airflow_mlflow_provider.operators.credentials import provide_credentials
+from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
 from airflow_mlflow_provider.operators.planning import map_width
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
 from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
@@ -74,7 +75,7 @@ class FlowStepOperator(BaseOperator):
         provide_credentials(self.deployment.manifest)
         work = self._work(context)
         try:
-            result = self._taken_over(work) or self._run(work, context)
+            result = self._taken_over(work, context) or self._run(work, context)
         except CommandException as error:
             raise AirflowFailException(_text(error)) from error
         except MetaflowException as error:
@@ -122,7 +123,7 @@ class FlowStepOperator(BaseOperator):
         )
         return request
 
-    def _taken_over(self, work: UnitTry) -> UnitResult | None:
+    def _taken_over(self, work: UnitTry, context: Context) -> UnitResult | None:
         """What the records of the origin say, if the run resumes another one and took over all of the unit."""
         if work.attempt.number or not work.ledger.carried(work.flow, work.run).steps:
             return None
@@ -135,6 +136,7 @@ class FlowStepOperator(BaseOperator):
             return None
         origins = ", ".join(dict.fromkeys(task.key.pathspec for task in found.result.tasks[:_SHOWN_FAILURES]))
         self.log.info("Taken over from %s; nothing is run.", origins)
+        context["ti"].xcom_push(ORIGIN_KEY, origin_of(work.ledger, found.result.tasks[0].key))
         return found.result
 
     def _run(self, work: UnitTry, context: Context) -> UnitResult:

@@ -7,6 +7,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_mlflow_provider.plugins import preloading
+from airflow_mlflow_provider.plugins.links import OriginRunLink, ResumeLink
 
 URL_PREFIX = "/flows"
 
@@ -26,9 +27,10 @@ class _LateApp:
 
 
 class FlowPlugin(AirflowPlugin):
-    """Adds the tab "Flow" to DAG runs, the routes behind it, and what long-lived processes import for those they fork."""
+    """Adds the tab "Flow" to DAG runs, the routes behind it, links of task instances, and what long-lived processes import for those they fork."""
 
     name = "flows"
+    global_operator_extra_links = [OriginRunLink(), ResumeLink()]  # noqa: RUF012 - Airflow's form
     listeners = [preloading]  # noqa: RUF012 - Airflow's form
     fastapi_apps = [{"app": _LateApp(), "url_prefix": URL_PREFIX, "name": "Flows"}]  # noqa: RUF012 - Airflow's form
     external_views = [  # noqa: RUF012 - Airflow's form

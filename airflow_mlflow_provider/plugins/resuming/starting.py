@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 
 import msgspec
 from airflow.configuration import conf
@@ -18,11 +16,13 @@ from sqlalchemy import select
 
 from airflow_mlflow_provider.deploy.resuming import (
     ResumeOptions,
+    drop_resumed,
     plan_deployed_resume,
     resumed_manifest,
     store_resumed,
 )
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
+from airflow_mlflow_provider.operators.origin import page_path
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.plugins.resuming.instances import (
@@ -33,7 +33,7 @@ from airflow_mlflow_provider.plugins.resuming.instances import (
 from airflow_mlflow_provider.plugins.resuming.writing import RunOrder, check_parsed, write_resumed_run
 from airflow_mlflow_provider.runtime.resume import ResumePlan
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import RunEnd, RunRecord
+from airflow_mlflow_provider.store.records import RunRecord
 
 if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
@@ -124,9 +124,7 @@ def start_resume_in_airflow(
             origins = _Origins(ledger, manifest, session).of(planned.finished.instances)
             write_resumed_run(session, dag, Deployment(manifest), planned.finished, origins, order)
     except BaseException:
-        end = RunEnd("terminated", time.time(), "Airflow did not take the run that was to resume another.")
-        ledger.end_run(record.flow, record.run, end)
-        ledger.hide_run(record)
+        drop_resumed(ledger, record)
         raise
     return StartedResume(record, paused)
 
@@ -187,10 +185,10 @@ class _Origins:
         map_index = instances.get((one.task_id, one.label))
         if not airflow:
             return {"pathspec": pathspec}
-        place = {"dag_id": airflow["dag_id"], "dag_run_id": airflow["dag_run_id"]}
+        place: dict[str, Any] = {"dag_id": airflow["dag_id"], "dag_run_id": airflow["dag_run_id"]}
         if map_index is not None:
             place |= {"task_id": one.task_id, "map_index": map_index}
-        return {"pathspec": pathspec, **place, "path": origin_path(place)}
+        return {"pathspec": pathspec, **place, "path": page_path(**place)}
 
     def _read(self, run: str) -> tuple[dict[str, Any], dict[tuple[str, str], int]]:
         from airflow.models.taskinstance import TaskInstance
@@ -205,13 +203,3 @@ class _Origins:
         )
         found = {(task_id, label or ""): map_index for task_id, map_index, label in rows}
         return (airflow, found) if found else ({}, {})
-
-
-def origin_path(place: dict[str, Any]) -> str:
-    """Path of a DAG run, or of one of its task instances, in the Airflow UI."""
-    base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-    path = f"{base}/dags/{quote(place['dag_id'], safe='')}/runs/{quote(place['dag_run_id'], safe='')}"
-    if "task_id" in place:
-        path += f"/tasks/{quote(place['task_id'], safe='')}"
-        path += f"/mapped/{place['map_index']}" if place["map_index"] >= 0 else ""
-    return path

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.operators.origin import ORIGIN_KEY
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.units import planning_task
 from airflow_mlflow_provider.plugins.resuming.instances import (
@@ -204,4 +205,4 @@ class _Writer:
         self._session.flush()
 
     def _origin(self, one: FinishedInstance) -> dict[str, Any]:
-        return {"origin": dict(self._origins[one.origins[0]])} if one.origins else {}
+        return {ORIGIN_KEY: dict(self._origins[one.origins[0]])} if one.origins else {}
