@@ -159,10 +159,9 @@ def resume_in_airflow(
         airflow_run_id(deployed.dag_id, dag_run_id),
         rest.run_page(deployed.dag_id, dag_run_id),
     )
-    question = {**msgspec.to_builtins(options), "dag_run_id": dag_run_id}
-    answer = rest.resume(deployed.dag_id, question)
-    if answer is not None:
-        return ResumedRun(started, msgspec.convert(answer, ResumeSummary), in_one_go=True)
+    summary = resume_by_plugin(rest, deployed.dag_id, options, dag_run_id)
+    if summary is not None:
+        return ResumedRun(started, summary, in_one_go=True)
     manifest = resumed_manifest(ledger, deployed, options)
     plan = plan_deployed_resume(ledger, manifest, options)
     record = store_resumed(ledger, manifest, plan, options.parameters, dag_run_id)
@@ -172,6 +171,21 @@ def resume_in_airflow(
         drop_resumed(ledger, record)
         raise
     return ResumedRun(started, plan.summary, in_one_go=False)
+
+
+def resume_by_plugin(
+    rest: AirflowRest, dag_id: str, options: ResumeOptions, dag_run_id: str
+) -> ResumeSummary | None:
+    """Have Airflow's API server make the run, with task instances that are finished from the start.
+
+    Returns:
+        What it takes over and runs; ``None`` if the plugin is not there or cannot read the store, and nothing was done.
+
+    Raises:
+        AirflowApiError: Airflow refused.
+    """
+    answer = rest.resume(dag_id, {**msgspec.to_builtins(options), "dag_run_id": dag_run_id})
+    return None if answer is None else msgspec.convert(answer, ResumeSummary)
 
 
 def drop_resumed(ledger: Ledger, record: RunRecord) -> None:
