@@ -70,6 +70,10 @@ class FlowGroup(click.Group):
             if decospecs:
                 added = msgspec.structs.replace(options, decospecs=(*options.decospecs, *decospecs))
                 ctx.obj = Session(self.flow_class, added)
+            if args[0] == "resume":
+                from airflow_mlflow_provider.cli.origin import origin_configs
+
+                ctx.obj.kept_configs = origin_configs(ctx.obj, rest)
             args = [args[0], *rest]
         return super().resolve_command(ctx, args)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-import msgspec
 
 from airflow_mlflow_provider.cli.session import Session, checked_tags
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
@@ -107,8 +106,6 @@ def _top_level(session: Session, manifest: FlowManifest) -> Iterator[str]:
     yield "--no-pylint"
     if session.options.quiet:
         yield "--quiet"
-    for name, value in manifest.configs.items():
-        yield from ("--config-value", name, msgspec.json.encode(value).decode())
     for spec in manifest.decospecs:
         yield f"--with={spec}"
     kind, _, branch = (manifest.project.branch if manifest.project else "").partition(".")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from airflow_mlflow_provider.cli.origin import latest_local_run
 from airflow_mlflow_provider.cli.output import RunPrinter, resume_lines
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
@@ -18,7 +19,6 @@ from airflow_mlflow_provider.cli.session import Session, checked_tags
 from airflow_mlflow_provider.cli.triggering import emulated_trigger, event_parameters
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException
-from airflow_mlflow_provider.flow.parameters import flow_parameters
 from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.runtime.context import FlowContext
@@ -29,7 +29,6 @@ from airflow_mlflow_provider.runtime.package import CodePackage
 from airflow_mlflow_provider.runtime.resume import ResumeRequest, plan_resume_of
 
 _SIGNAL_BASE = 128
-_LOOKED_AT = 100
 
 
 def command_options(name: str) -> list[click.Parameter]:
@@ -123,16 +122,16 @@ def _resume(session: Session, values: dict[str, Any]) -> int:
         **parameters_of_file(session.flow_class, values["parameters_file"]),
         **explicit_parameters(session.flow_class, values),
     }
-    origin = values["origin_run_id"] or _latest_local_run(session)
+    origin = values["origin_run_id"] or latest_local_run(session)
     request = ResumeRequest(
         origin,
         values["step_to_rerun"],
-        frozenset(_attributes(session, parameters)),
+        parameters,
         values["rerun_changed"],
         values["until"],
     )
     if values["dry_run"]:
-        for line in resume_lines(plan_resume_of(session.ledger(), session.graph, request).summary):
+        for line in resume_lines(plan_resume_of(session.ledger(), session.manifest(), request).summary):
             click.echo(line)
         return 0
     return _start(session, values, parameters, request)
@@ -177,23 +176,6 @@ def _call_exit_hooks(session: Session, context: FlowContext, ended: LocalRun) ->
     succeeded, timeout = ended.status == "succeeded", float(get("exit_hook_timeout_s"))
     for failure in run_local_hooks(session.flow_class, context.manifest, ended.run.run, succeeded, timeout):
         click.echo(failure, err=True)
-
-
-def _attributes(session: Session, parameters: dict[str, Any]) -> list[str]:
-    return [p.attribute for p in flow_parameters(session.flow_class) if p.name in parameters]
-
-
-def _latest_local_run(session: Session) -> str:
-    """The newest run that was not started by Airflow."""
-    latest = session.ledger().latest(session.flow_name, _LOOKED_AT)
-    for run in latest:
-        if not run.startswith("airflow-"):
-            return run
-    raise CommandException(
-        f"There is no local run of {session.flow_name} to resume in {session.store_url}.",
-        fix="Name a run with --origin-run-id.",
-        where={"flow": session.flow_name},
-    )
 
 
 def _package(session: Session) -> CodePackage | None:

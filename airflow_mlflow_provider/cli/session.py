@@ -75,6 +75,8 @@ class Session:
     def __init__(self, flow_class: type[FlowSpec], options: TopLevel) -> None:
         self.flow_class = flow_class
         self.options = options
+        # Values of configs, by name, that count where the command line gives none: those of the run that is resumed.
+        self.kept_configs: Mapping[str, Any] = {}
 
     @property
     def flow_name(self) -> str:
@@ -164,7 +166,7 @@ class Session:
         """
         files, values = dict(self.options.config_files), dict(self.options.config_values)
         try:
-            return prepare(self.flow_class, files, values, self.decospecs)
+            return prepare(self.flow_class, files, values, self.decospecs, kept=self.kept_configs)
         except CommandException as error:
             raise click.UsageError(f"{error} {error.fix}") from error
 

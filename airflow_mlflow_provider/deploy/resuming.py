@@ -58,9 +58,8 @@ def plan_deployed_resume(ledger: Ledger, manifest: FlowManifest, options: Resume
         CommandException: The origin, the step or a parameter does not exist.
     """
     check_conf(manifest, options.parameters)
-    changed = frozenset(spec.attribute for spec in manifest.parameters if spec.name in options.parameters)
-    request = ResumeRequest(options.origin, options.step, changed, options.rerun_changed)
-    return plan_resume_of(ledger, manifest.graph, request)
+    request = ResumeRequest(options.origin, options.step, options.parameters, options.rerun_changed)
+    return plan_resume_of(ledger, manifest, request)
 
 
 def resumed_manifest(ledger: Ledger, deployed: FlowManifest, options: ResumeOptions) -> FlowManifest:
@@ -78,6 +77,8 @@ def resumed_manifest(ledger: Ledger, deployed: FlowManifest, options: ResumeOpti
         graph=old.graph,
         code=old.code,
         configs=old.configs,
+        config_attributes=old.config_attributes,
+        constants=old.constants,
         parameters=old.parameters,
         environment=old.environment,
         environments=record.environments,
@@ -208,13 +209,12 @@ def store_resumed(
     """
     run = airflow_run_id(manifest.dag_id, dag_run_id)
     origin = ledger.run(manifest.flow_name, plan.origin)
-    names = {spec.name for spec in manifest.parameters}
     record = RunRecord(
         flow=manifest.flow_name,
         run=run,
         created_at=time.time(),
         user="airflow",
-        parameters={n: value for n, value in origin.parameters.items() if n in names} | dict(values),
+        parameters=plan.parameters,
         manifest=ledger.put_blob(encode(manifest)),
         code=manifest.code.digest,
         tags=manifest.tags,

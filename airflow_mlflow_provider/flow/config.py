@@ -185,16 +185,18 @@ def resolve_configs(
     files: Mapping[str, str] | None = None,
     values: Mapping[str, Any] | None = None,
     context: ParameterContext | None = None,
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Read the configs of a flow and bind them to it.
 
-    Per config the first of these counts: ``files`` and ``values``, the environment, the default of the declaration.
+    Per config the first of these counts: ``files`` and ``values``, ``kept``, the environment, the default of the declaration.
 
     Args:
         flow_class: The flow.
         files: Paths by config name, from ``--config``.
         values: Values by config name, from ``--config-value``: text, or what a program gave.
         context: What functions given as defaults are called with.
+        kept: Values by config name as an earlier run had them; no parser sees them again.
 
     Returns:
         The values by name: a ``ConfigValue``, what the parser gave for ``plain`` configs, or ``None``.
@@ -208,6 +210,9 @@ def resolve_configs(
     problems = [*_unknown(given, configs), *_unknown(environment, configs)]
     resolved: dict[str, Any] = {}
     for config in configs:
+        if kept and config.name in kept and config.name not in {*given.files, *given.values}:
+            resolved[config.name] = kept[config.name]
+            continue
         try:
             resolved[config.name] = _resolve(config, (given, environment), flow_class, context)
         except MetaflowException as error:

@@ -23,6 +23,7 @@ def prepare(
     values: Mapping[str, Any] | None = None,
     decospecs: Sequence[str] = (),
     context: ParameterContext | None = None,
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Read the configs of a flow, run its mutators and add the decorators of ``--with``.
 
@@ -32,6 +33,7 @@ def prepare(
         values: Values by config name, from ``--config-value``.
         decospecs: Specifications of decorators, from ``--with`` and the configuration.
         context: What functions given as defaults of configs are called with.
+        kept: Values by config name as an earlier run had them, for configs that neither ``files`` nor ``values`` name.
 
     Returns:
         The values of the configs by name, as plain JSON values.
@@ -46,7 +48,7 @@ def prepare(
     from airflow_mlflow_provider.flow.config_value import thawed
     from airflow_mlflow_provider.flow.mutators import apply_mutators
 
-    configs = resolve_configs(flow_class, files, values, context)
+    configs = resolve_configs(flow_class, files, values, context, kept)
     apply_mutators(flow_class, configs, decospecs)
     return {name: thawed(value) for name, value in configs.items()}
 
@@ -84,6 +86,14 @@ def config_members(flow_class: type, configs: Mapping[str, Any]) -> dict[str, An
     bound = bind_configs(flow_class, configs)
     declared = [declaration_of(config) for config in flow_configs(flow_class)]
     return {each.attribute: bound[each.name] for each in declared if each.name in bound}
+
+
+def config_attributes(flow_class: type) -> dict[str, str]:
+    """The attribute that holds a config, by the config's name, where the two differ."""
+    from airflow_mlflow_provider.flow.config import declaration_of, flow_configs
+
+    declared = [declaration_of(config) for config in flow_configs(flow_class)]
+    return {each.name: each.attribute for each in declared if each.attribute not in ("", each.name)}
 
 
 def is_prepared(flow_class: type) -> bool:

@@ -52,5 +52,8 @@ def _found(ledger: Ledger, manifest: FlowManifest, request: UnitRequest) -> Iter
             yield None
             return
         inputs = task_inputs(ledger, manifest.graph, assignment)
-        result = cache.look_up(key.task, inputs).result
-        yield None if result is None else reused_record(result, assignment, inputs, started)
+        result = None if inputs is None else cache.look_up(key.task, inputs).result
+        if inputs is None or result is None:
+            yield None
+            return
+        yield reused_record(result, assignment, inputs, started)

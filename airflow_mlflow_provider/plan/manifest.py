@@ -121,6 +121,8 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
         environments: Digest of the lock of each step that has an environment of its own.
         compute: Where steps run that do not say so themselves.
         configs: Frozen configuration values by name.
+        config_attributes: Attribute that holds a config, by name, where the two differ.
+        constants: Digest of each plain class attribute, by name.
         decospecs: Decorators that ``--with`` added, as it gave them.
         tags: User tags of each run.
         notify_on_error: Airflow connection of the web hook that is told of each failed run; ``""`` for none.
@@ -135,6 +137,8 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     code: Code
     parameters: tuple[ParameterSpec, ...] = ()
     configs: dict[str, Any] = {}
+    config_attributes: dict[str, str] = {}
+    constants: dict[str, str] = {}
     decospecs: tuple[str, ...] = ()
     flow_decorators: tuple[DecoratorSpec, ...] = ()
     schedule: Schedule | None = None

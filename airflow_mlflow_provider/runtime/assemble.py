@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.flow.parameters import ParameterContext, flow_parameters
-from airflow_mlflow_provider.flow.preparation import flow_decorators
+from airflow_mlflow_provider.flow.preparation import config_attributes, flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import dag_id
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest
@@ -44,6 +44,7 @@ def assemble_manifest(
     """
     context = parameter_context(graph.name, user, store, configs)
     fields = [parameter.spec(context) for parameter in flow_parameters(flow_class)]
+    from airflow_mlflow_provider.runtime.context import constant_digests
     from airflow_mlflow_provider.version import __version__
 
     return FlowManifest(
@@ -53,6 +54,8 @@ def assemble_manifest(
         code=code,
         parameters=tuple(fields),
         configs=dict(configs),
+        config_attributes=config_attributes(flow_class) if configs else {},
+        constants=constant_digests(flow_class),
         decospecs=tuple(decospecs),
         flow_decorators=tuple(decorator.spec() for decorator in flow_decorators(flow_class)),
         provider=__version__,

@@ -10,6 +10,9 @@ import msgspec
 from airflow_mlflow_provider.flow.preparation import config_members, is_prepared, prepare_again
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.store.hashing import digest_of
+
+_DIGEST_LENGTH = 16
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.flow.includefile import IncludeFile
@@ -88,6 +91,20 @@ def constants(flow_class: type[FlowSpec]) -> dict[str, Any]:
         if cls is FlowSpec or not issubclass(cls, FlowSpec):
             continue
         found.update({name: value for name, value in vars(cls).items() if _is_constant(name, value)})
+    return found
+
+
+def constant_digests(flow_class: type[FlowSpec]) -> dict[str, str]:
+    """A digest of each constant, by name, which tells that it has been edited; equal values may have different ones."""
+    import pickle
+
+    found: dict[str, str] = {}
+    for name, value in constants(flow_class).items():
+        try:
+            data = pickle.dumps(value, protocol=4)
+        except Exception:  # noqa: BLE001 - whatever a value's own methods raise; storing it will tell
+            data = repr(value).encode()
+        found[name] = digest_of([data], len(data))[:_DIGEST_LENGTH]
     return found
 
 

@@ -206,9 +206,9 @@ class _LocalRunner:
         plan = None
         trigger: dict[str, Any] = {}
         if resume is not None:
-            plan = plan_resume_of(self._ledger, self._manifest.graph, resume)
+            plan = plan_resume_of(self._ledger, self._manifest, resume)
             origin = self._ledger.run(self._manifest.flow_name, resume.origin)
-            parameters = {**origin.parameters, **parameters}
+            parameters = plan.parameters
             trigger = origin.trigger
         elif self._options.trigger is not None:
             trigger = self._options.trigger()

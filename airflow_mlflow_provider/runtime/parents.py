@@ -10,6 +10,7 @@ from airflow_mlflow_provider.exception import MetaflowDataMissing
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.plan.identity import IndexPath, parse_task_id, task_id
 from airflow_mlflow_provider.plan.reach import is_conditional
+from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
@@ -119,7 +120,11 @@ class _Finder:
         return self.ledger.load_done(below)
 
     def _chose(self, record: DoneRecord) -> bool:
-        return _takes(record, self.node.name) and self._is_current(record)
+        return self._takes(record, self.node.name) and self._is_current(record)
+
+    def _takes(self, record: DoneRecord, step: str) -> bool:
+        """Whether a task went on to a step; a task that was taken over from another run may have been of another graph."""
+        return step in result_of(record, self.graph[record.key.step]).targets
 
     def _is_current(self, record: DoneRecord) -> bool:
         """Whether the switches before a task still choose it.
@@ -133,7 +138,7 @@ class _Finder:
             opener = self._last(node.matching_split or "", path)
             return opener is not None and opener.finished and self._is_current(opener)
         return any(
-            before is not None and _takes(before, node.name) and self._is_current(before)
+            before is not None and self._takes(before, node.name) and self._is_current(before)
             for name in node.in_funcs
             if name != node.name
             for before in [self._last(name, path[:-1] if self.graph[name].is_split else path)]
@@ -166,7 +171,3 @@ class _Finder:
             fix="Run the missing tasks (in Airflow: clear them), then this one.",
             where={"flow": self.graph.name, "run": self.run, "step": self.node.name},
         )
-
-
-def _takes(record: DoneRecord, step: str) -> bool:
-    return record.transition is not None and step in record.transition.targets

@@ -2,9 +2,10 @@
 
 The plan is made by walking the *new* graph from its start. A task that finished in the origin, and that nothing speaks against
 taking over, is passed through as if it had just ended; any other task is where the new run goes on. Nothing that lies
-after such a task is taken over. So a step that was inserted since runs, a renamed step runs, a removed one is dropped.
+after such a task is taken over. So a step that was inserted since runs, a renamed step runs, a removed one is dropped: what came
+after it is taken over if the removed step had set nothing.
 
-The walk costs one listing per step, and one read per split or switch that is passed. Tasks taken over are neither read nor
+The walk costs one listing per step, and one read of many records at once per step that splits or chooses. Tasks taken over are neither read nor
 copied: one object, ``carried.json``, names them all.
 """
 
@@ -13,22 +14,25 @@ from __future__ import annotations
 import difflib
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.flow.graph import FlowGraph
-from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID, task_id
-from airflow_mlflow_provider.plan.manifest import decode
+from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID, IndexPath, task_id
+from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.runtime.frontier import Frontier, Work
 from airflow_mlflow_provider.runtime.request import TaskResult
-from airflow_mlflow_provider.runtime.run_members import members_key
+from airflow_mlflow_provider.runtime.resume_changes import ChangedMembers, changed_members, parameters_of
+from airflow_mlflow_provider.runtime.resume_origin import Origin
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import AttemptKey, Carried, CarriedTasks, DoneRecord, RunRecord
+from airflow_mlflow_provider.store.records import AttemptKey, Carried, CarriedTasks, RunRecord
 
 _SHOWN_REASONS = 1000
+_SHOWN_NAMES = 5
 
 
 class ResumeRequest(msgspec.Struct, frozen=True):
@@ -37,14 +41,14 @@ class ResumeRequest(msgspec.Struct, frozen=True):
     Attributes:
         origin: Run id of the origin.
         step: Step to run again with all that follows it, ``None`` for what has not finished only.
-        changed: Names of the parameters and configs that have other values now.
+        parameters: Values given for the new run, as JSON by name; the others are the origin's.
         rerun_changed: Whether steps whose code differs from the origin's run again for it.
         until: Step to stop after: only it and what it needs are walked. ``None`` for the whole flow.
     """
 
     origin: str
     step: str | None = None
-    changed: frozenset[str] = frozenset()
+    parameters: dict[str, Any] = {}
     rerun_changed: bool = False
     until: str | None = None
 
@@ -79,6 +83,7 @@ class ResumePlan(msgspec.Struct, frozen=True):
         changed: Steps that are taken over although their code has changed since.
         until: Step that the run stops after, ``None`` for its end.
         results: How each task taken over ended, as far as what follows it depends on it, in the order of the walk.
+        parameters: Values of the run's parameters, as JSON by name.
     """
 
     origin: str
@@ -89,6 +94,7 @@ class ResumePlan(msgspec.Struct, frozen=True):
     changed: tuple[str, ...] = ()
     until: str | None = None
     results: tuple[TaskResult, ...] = ()
+    parameters: dict[str, Any] = {}
 
     @property
     def summary(self) -> ResumeSummary:
@@ -100,23 +106,6 @@ class ResumePlan(msgspec.Struct, frozen=True):
         }
         shown = dict(itertools.islice(self.reasons.items(), _SHOWN_REASONS))
         return ResumeSummary(self.origin, counts, shown, len(self.reasons) - len(shown), self.changed)
-
-
-def plan_resume(ledger: Ledger, new: FlowGraph, old: FlowGraph, request: ResumeRequest) -> ResumePlan:
-    """Plan a resumed run.
-
-    Args:
-        ledger: The records.
-        new: The graph as it is now.
-        old: The graph of the origin.
-        request: What to resume.
-
-    Raises:
-        CommandException: The step does not exist.
-    """
-    for step in (request.step, request.until):
-        _check_step(new, step)
-    return _Planner(ledger, new, old, request).plan()
 
 
 def _check_step(graph: FlowGraph, step: str | None) -> None:
@@ -144,15 +133,28 @@ def steps_until(graph: FlowGraph, step: str | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def plan_resume_of(ledger: Ledger, new: FlowGraph, request: ResumeRequest) -> ResumePlan:
-    """Plan a resumed run; the origin's graph is read from its manifest.
+def plan_resume_of(ledger: Ledger, manifest: FlowManifest, request: ResumeRequest) -> ResumePlan:
+    """Plan a resumed run; what its origin was is read from the origin's record and manifest.
+
+    Args:
+        ledger: The records.
+        manifest: The flow as it is now.
+        request: What to resume.
 
     Raises:
         CommandException: The origin or the step does not exist.
     """
-    origin = origin_record(ledger, new.name, request.origin)
-    old = decode(ledger.blob(origin.manifest), f"manifest of {new.name}/{request.origin}").graph
-    return plan_resume(ledger, new, old, request)
+    flow = manifest.flow_name
+    origin = origin_record(ledger, flow, request.origin)
+    for step in (request.step, request.until):
+        _check_step(manifest.graph, step)
+    old = decode(ledger.blob(origin.manifest), f"manifest of {flow}/{request.origin}")
+    names = {spec.name for spec in manifest.parameters}
+    before = {n: value for n, value in parameters_of(old, origin.parameters).items() if n in names}
+    parameters = {**before, **request.parameters}
+    members = changed_members(manifest, old, before, parameters)
+    plan = _Planner(ledger, manifest.graph, old.graph, request, members).plan()
+    return msgspec.structs.replace(plan, parameters=parameters)
 
 
 def origin_record(ledger: Ledger, flow: str, run: str) -> RunRecord:
@@ -172,13 +174,19 @@ def origin_record(ledger: Ledger, flow: str, run: str) -> RunRecord:
 
 
 class _Planner:
-    def __init__(self, ledger: Ledger, new: FlowGraph, old: FlowGraph, request: ResumeRequest) -> None:
-        self._ledger, self._new, self._old, self._request = ledger, new, old, request
-        self._flow = new.name
-        self._failed = _failed_tasks(ledger, new.name, request.origin)
-        self._done: dict[str, Mapping[str, AttemptKey]] = {}
+    def __init__(
+        self,
+        ledger: Ledger,
+        new: FlowGraph,
+        old: FlowGraph,
+        request: ResumeRequest,
+        members: ChangedMembers,
+    ) -> None:
+        self._new, self._old, self._request, self._members = new, old, request, members
+        self._origin = Origin(ledger, new.name, request.origin)
         self._groups: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
         self._reasons: dict[str, str] = {}
+        self._gangs: dict[tuple[str, IndexPath], dict[IndexPath, str]] = {}
         self._changed_code = {
             node.name
             for node in new
@@ -186,13 +194,15 @@ class _Planner:
         }
         self._checks: tuple[Callable[[Work, AttemptKey], str], ...] = (
             self._step_reruns,
-            self._kind_changed,
+            self._stands_elsewhere,
+            self._leads_elsewhere,
+            self._starts_from_others,
             self._reads_changed,
         )
 
     def plan(self) -> ResumePlan:
         frontier = Frontier(self._new, steps_until(self._new, self._request.until))
-        if not self._request.changed:
+        if not self._members.any:
             self._carry_members()
         waiting: deque[Iterator[Work]] = deque([iter([frontier.start()])])
         works: list[Work] = []
@@ -230,22 +240,34 @@ class _Planner:
 
     def _taken_over(self, work: Work) -> TaskResult | None:
         task = task_id(work.path, work.iteration)
-        key = self._keys(work.step).get(task)
-        reason = self._against(work, key)
+        reason = self._against(work)
+        key = self._origin.finished(work.step).get(task)
         if reason or key is None:
             self._reasons[f"{work.step}/{task}"] = reason
             return None
         self._groups[work.step][key.run, key.attempt].append(task)
         return self._result(work, key)
 
-    def _against(self, work: Work, key: AttemptKey | None) -> str:
-        """Why a task must run; empty if it can be taken over."""
+    def _against(self, work: Work) -> str:
+        """Why a task must run; empty if it can be taken over. What speaks against one node of a gang does against all."""
+        if not work.gang:
+            return self._against_alone(work)
+        outer = work.path[:-1]
+        reasons = self._gangs.setdefault((work.step, outer), {})
+        if not reasons:
+            for index in range(int(work.gang["num_nodes"])):
+                node = msgspec.structs.replace(work, path=(*outer, index))
+                reasons[node.path] = self._against_alone(node)
+        others = (f"node {path[-1]} of its gang {why}" for path, why in reasons.items() if why)
+        return reasons[work.path] or next(others, "")
+
+    def _against_alone(self, work: Work) -> str:
+        task = task_id(work.path, work.iteration)
+        key = self._origin.finished(work.step).get(task)
         if key is None:
-            return "has not finished" if work.step in self._old else "is new"
-        if (work.step, key.task) in self._failed:
-            return "failed"
-        if work.gang and not self._whole_gang_done(work):
-            return "another node of its gang has not finished"
+            if work.step not in self._old:
+                return "is new"
+            return "failed" if task in self._origin.failed(work.step) else "has not finished"
         return next((reason for check in self._checks if (reason := check(work, key))), "")
 
     def _step_reruns(self, work: Work, key: AttemptKey) -> str:
@@ -254,61 +276,74 @@ class _Planner:
         changed = self._request.rerun_changed and work.step in self._changed_code
         return "has other code now" if changed else ""
 
-    def _kind_changed(self, work: Work, key: AttemptKey) -> str:
+    def _stands_elsewhere(self, work: Work, key: AttemptKey) -> str:
+        """Whether the step has moved into another foreach, or is a join now and was none."""
+        if work.step not in self._old:
+            return "is new"
+        new, old = self._new[work.step], self._old[work.step]
+        same = (new.frames, new.has_inputs) == (old.frames, old.has_inputs)
+        return "" if same else "stands elsewhere in the flow now"
+
+    def _leads_elsewhere(self, work: Work, key: AttemptKey) -> str:
         new, old = self._new[work.step].transition, self._old[work.step].transition
         was = (old.kind, old.foreach, old.condition) if old else None
         now = (new.kind, new.foreach, new.condition) if new else None
-        return "has another transition now" if was != now else ""
+        if was != now:
+            return "has another transition now"
+        if new is None or old is None or new.kind != "switch" or new.cases == old.cases:
+            return ""
+        # Which case it was is not recorded, but which step it chose: all cases that led there must still do.
+        chosen = result_of(self._origin.record(key)).targets
+        lead = {case for case, target in old.cases if target in chosen}
+        still = {case for case, target in new.cases if target in chosen}
+        return "" if lead <= still else "may choose another step now"
+
+    def _starts_from_others(self, work: Work, key: AttemptKey) -> str:
+        """Whether a step was removed before this one, or moved, and what this one started from is not there any more."""
+        if self._is_entered_as_before(work.step):
+            return ""
+        before = self._origin.record(key).parents
+        parents = work.parents or ()
+        if before == parents:
+            return ""
+        if self._new[work.step].has_inputs:
+            return "has other branches now"
+        was, now = self._origin.artifacts(before), self._origin.artifacts(parents)
+        if was is None or now is None:
+            return "comes after another step now"
+        different = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+        if not different:
+            return ""
+        shown = ", ".join(different[:_SHOWN_NAMES])
+        return f"comes after another step now, with another {shown}"
+
+    def _is_entered_as_before(self, step: str) -> bool:
+        new, old = self._new[step], self._old[step]
+        if set(new.in_funcs) != set(old.in_funcs):
+            return False
+        if not new.has_inputs:
+            return True
+        split = new.matching_split or ""
+        return (
+            split == old.matching_split
+            and self._new[split].out_funcs == self._old[split].out_funcs
+            and new.branches == old.branches
+        )
 
     def _reads_changed(self, work: Work, key: AttemptKey) -> str:
-        if not self._request.changed:
+        names = self._members.values | (self._members.constants if self._request.rerun_changed else set())
+        if not names:
             return ""
-        changed = self._request.changed.intersection(self._record(key).reads)
-        return f"it reads {', '.join(sorted(changed))}" if changed else ""
-
-    def _whole_gang_done(self, work: Work) -> bool:
-        done = self._keys(work.step)
-        nodes = [task_id((*work.path[:-1], i)) for i in range(int(work.gang["num_nodes"]))]
-        return all(node in done and (work.step, node) not in self._failed for node in nodes)
+        changed = names.intersection(self._origin.record(key).reads)
+        return f"reads {', '.join(sorted(changed))}, which has another value now" if changed else ""
 
     def _result(self, work: Work, key: AttemptKey) -> TaskResult:
         """How a task that is taken over ended; read only where the graph does not say it."""
         node = self._new[work.step]
         if node.kind in ("foreach", "parallel", "switch"):
-            result = result_of(self._record(key))
-            # What was recorded is what was chosen; what follows is what the graph says now.
-            return (
-                result if node.kind == "switch" else msgspec.structs.replace(result, targets=node.out_funcs)
-            )
+            return result_of(self._origin.record(key), node)
         return TaskResult(key, "succeeded", work.path, work.iteration, node.out_funcs)
 
-    def _record(self, key: AttemptKey) -> DoneRecord:
-        return self._ledger.load_done([key])[0]
-
-    def _keys(self, step: str) -> Mapping[str, AttemptKey]:
-        if step not in self._done:
-            self._done[step] = self._ledger.newest_done_keys(self._flow, self._request.origin, step)
-        return self._done[step]
-
     def _carry_members(self) -> None:
-        # Not looked up: a run whose origin never stored them stores them itself.
-        flow, origin = self._flow, self._request.origin
-        carried = self._ledger.carried(flow, origin).keys(flow, PARAMETERS_STEP)
-        key = carried.get(ROOT_TASK_ID) or members_key(flow, origin)
+        key = self._origin.members()
         self._groups[PARAMETERS_STEP][key.run, key.attempt].append(ROOT_TASK_ID)
-
-
-def _failed_tasks(ledger: Ledger, flow: str, run: str) -> set[tuple[str, str]]:
-    """Step and task id of the tasks whose newest attempt failed.
-
-    A run that was sealed says so itself. One that died says nothing, and its records have to be read.
-    """
-    end = ledger.run_end(flow, run)
-    if end is not None and end.status != "terminated":
-        return {(path.split("/")[2], path.split("/")[3]) for path in end.failed_tasks}
-    return {
-        (record.key.step, record.key.task)
-        for step in ledger.steps(flow, run)
-        for record in ledger.load_done(list(ledger.newest_done_keys(flow, run, step).values()))
-        if not record.finished
-    }

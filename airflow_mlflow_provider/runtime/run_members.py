@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from airflow_mlflow_provider.exception import MetaflowDataMissing, ObjectExists
 from airflow_mlflow_provider.flow.parameters import Parameter, flow_parameters
@@ -33,6 +36,22 @@ def run_members(ledger: Ledger, flow: str, run: str) -> DoneRecord:
             where={"flow": flow, "run": run},
         )
     return record
+
+
+def with_members(parents: Sequence[DoneRecord], members: DoneRecord, run: str) -> tuple[DoneRecord, ...]:
+    """Records as a run sees them: those taken over from another run have the parameters that count now.
+
+    Args:
+        parents: The records.
+        members: The record of the run's ``_parameters`` task, which may itself be taken over.
+        run: Run id.
+    """
+    return tuple(
+        parent
+        if parent.key.run in (run, members.key.run)
+        else msgspec.structs.replace(parent, artifacts={**parent.artifacts, **members.artifacts})
+        for parent in parents
+    )
 
 
 def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRecord:

@@ -25,12 +25,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from airflow_mlflow_provider.exception import ObjectNotFound
+from airflow_mlflow_provider.exception import MetaflowDataMissing, ObjectNotFound
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
 from airflow_mlflow_provider.runtime.bound_task import EVERYTHING
+from airflow_mlflow_provider.runtime.run_members import run_members, with_members
 from airflow_mlflow_provider.store.hashing import digest_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import (
@@ -238,14 +239,21 @@ def caches(node: StepNode, assignment: Assignment) -> bool:
     )
 
 
-def task_inputs(ledger: Ledger, graph: FlowGraph, assignment: Assignment) -> TaskInputs:
+def task_inputs(ledger: Ledger, graph: FlowGraph, assignment: Assignment) -> TaskInputs | None:
     """What an attempt of any step but the start starts from, read from the records.
+
+    ``None`` if that is not known yet: a resumed run has parameters of its own, and no task of it has stored them.
 
     Raises:
         MetaflowDataMissing: A parent has no record.
     """
-    inputs = AttemptInputs(ledger, graph, assignment)
+    inputs, run = AttemptInputs(ledger, graph, assignment), assignment.key.run
     parents = tuple(inputs.parents())
+    if any(parent.key.run != run for parent in parents):
+        try:
+            parents = with_members(parents, run_members(ledger, assignment.key.flow, run), run)
+        except MetaflowDataMissing:
+            return None
     return TaskInputs(parents, inputs.inherited(parents), inputs.frames(parents))
 
 

@@ -43,7 +43,7 @@ from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.runtime.missing import steps_that_set
 from airflow_mlflow_provider.runtime.origins import name_writer
 from airflow_mlflow_provider.runtime.request import TaskResult
-from airflow_mlflow_provider.runtime.run_members import store_run_members
+from airflow_mlflow_provider.runtime.run_members import store_run_members, with_members
 from airflow_mlflow_provider.runtime.step_cache import TaskInputs
 from airflow_mlflow_provider.runtime.take import static_transition, take_transition
 from airflow_mlflow_provider.runtime.task_result import result_of
@@ -193,7 +193,7 @@ class _TaskRunner:
         return result_of(record)
 
     def _attempt(self) -> DoneRecord:
-        parents = self.parents = tuple(self.inputs.parents())
+        parents = self.parents = self._parents()
         frames = self.frames = self.inputs.frames(parents)
         inherited = self._inherited(parents)
         reused = self.cache.reuse(TaskInputs(parents, inherited, frames), self.started_at)
@@ -327,14 +327,17 @@ class _TaskRunner:
         else:
             step(inputs)
 
+    def _parents(self) -> tuple[DoneRecord, ...]:
+        """What the attempt starts from; in a resumed run, with the run's own parameters where it has its own."""
+        parents = tuple(self.inputs.parents())
+        if all(parent.key.run == self.key.run for parent in parents):
+            return parents
+        return with_members(parents, store_run_members(self.context, self.ledger, self.key.run), self.key.run)
+
     def _inherited(self, parents: Sequence[DoneRecord]) -> dict[str, ArtifactEntry]:
-        starts_run = self.key.step == self.context.manifest.graph.start and not parents
-        taken_over = any(parent.key.run != self.key.run for parent in parents)
-        if not starts_run and not taken_over:
-            return self.inputs.inherited(parents)
-        # In a resumed run a parameter may have another value than the parents saw.
-        members = store_run_members(self.context, self.ledger, self.key.run).artifacts
-        return members if starts_run else {**self.inputs.inherited(parents), **members}
+        if parents and not self.node.has_inputs:
+            return parents[0].artifacts
+        return store_run_members(self.context, self.ledger, self.key.run).artifacts
 
     def _is_end(self) -> bool:
         return self.key.step == self.context.manifest.graph.end

@@ -183,8 +183,9 @@ class _Resume:
         step, iteration = node.name, 0 if node.is_loop else None
         parents: tuple[AttemptKey, ...] | None = None
         while (record := self._finished(step, path, iteration)) is not None:
-            self.results.append(result_of(record))
-            following = [t for t in result_of(record).targets if t in self._request.steps]
+            result = result_of(record, self._graph[step])
+            self.results.append(result)
+            following = [target for target in result.targets if target in self._request.steps]
             if not following:
                 return
             again = following[0] == step

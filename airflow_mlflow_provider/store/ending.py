@@ -22,8 +22,7 @@ def failed_run_end(ledger: Ledger, flow: str, run: str, reason: str) -> RunEnd:
     records = [
         record
         for step in ledger.steps(flow, run)
-        for record in ledger.load_done(list(ledger.newest_done_keys(flow, run, step).values()))
-        if record.outcome == "failed"
+        for record in ledger.load_done(list(ledger.newest_finished_keys(flow, run, step)[1].values()))
     ]
     told = "; ".join(
         f"{record.key.step}/{record.key.task}: {record.exception.message if record.exception else 'failed'}"

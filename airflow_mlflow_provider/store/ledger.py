@@ -37,6 +37,8 @@ from airflow_mlflow_provider.store.records import (
 
 Record = TypeVar("Record", RunRecord, RunEnd, BeginRecord, DoneRecord, Carried)
 
+_DONE = "done.json"
+_FAILED = "failed"
 _INDEX = "latest"
 _SUCCESSFUL_INDEX = "latest-successful"
 # Milliseconds count down from here, so that a listing meets the newest run first. The first digits are a folder of
@@ -151,6 +153,9 @@ class Ledger:
         Raises:
             ObjectExists: The attempt has ended before; nothing changed.
         """
+        if not record.finished:
+            # Before the record, so that whoever lists the attempts knows by name which ones may have failed.
+            self.store.put(_failed_key(record.key), b"")
         try:
             self.store.put(_done_key(record.key), _encode(record), create=True)
         except ObjectExists:
@@ -165,7 +170,7 @@ class Ledger:
 
     def newest_done(self, flow: str, run: str, step: str, task: str) -> DoneRecord | None:
         """The record of the newest attempt that has one."""
-        newest = self._newest(task_prefix(flow, run, step, task), flow, run, step).get(task)
+        newest = self._newest(task_prefix(flow, run, step, task), flow, run, step)[0].get(task)
         if newest is None:
             newest = self.carried(flow, run).keys(flow, step).get(task)
         return None if newest is None else self.load_done([newest])[0]
@@ -175,8 +180,22 @@ class Ledger:
 
         Tasks that the run took over from another are included; their keys name the run that ran them.
         """
-        own = self._newest(f"{run_prefix(flow, run)}/tasks/{step}", flow, run, step)
+        own, _ = self._newest(f"{run_prefix(flow, run)}/tasks/{step}", flow, run, step)
         return self.carried(flow, run).keys(flow, step) | own
+
+    def newest_finished_keys(
+        self, flow: str, run: str, step: str
+    ) -> tuple[dict[str, AttemptKey], dict[str, AttemptKey]]:
+        """As :meth:`newest_done_keys`, told apart: the tasks from which the flow went on, and those that failed.
+
+        One listing, and the records of those that may have failed are read.
+        """
+        newest, marked = self._newest(f"{run_prefix(flow, run)}/tasks/{step}", flow, run, step)
+        suspects = [key for key in newest.values() if key in marked]
+        failed = {record.key.task: record.key for record in self.load_done(suspects) if not record.finished}
+        finished = {task: key for task, key in newest.items() if task not in failed}
+        carried = self.carried(flow, run).keys(flow, step)
+        return {task: key for task, key in carried.items() if task not in failed} | finished, failed
 
     def carry(self, flow: str, run: str, carried: Carried) -> None:
         """Record what a run takes over from others; to be called before :meth:`create_run`.
@@ -283,15 +302,21 @@ class Ledger:
             return None
         return _decode(data, kind, key)
 
-    def _newest(self, prefix: str, flow: str, run: str, step: str) -> dict[str, AttemptKey]:
+    def _newest(
+        self, prefix: str, flow: str, run: str, step: str
+    ) -> tuple[dict[str, AttemptKey], set[AttemptKey]]:
+        """The newest done attempt of each task, and the attempts that may have failed."""
         newest: dict[str, AttemptKey] = {}
+        marked: set[AttemptKey] = set()
         for item in self.store.list(prefix):
             *_, task, attempt, name = item.key.split("/")
-            if name == "done.json":
+            if name == _FAILED:
+                marked.add(AttemptKey(flow, run, step, task, int(attempt)))
+            elif name == _DONE:
                 key = AttemptKey(flow, run, step, task, int(attempt))
                 if task not in newest or newest[task] < key:
                     newest[task] = key
-        return newest
+        return newest, marked
 
     def _indexed(self, flow: str, index: str, limit: int | None) -> Iterator[str]:
         for item in self.store.list(f"flows/{flow}/{index}", limit=limit):
@@ -316,7 +341,11 @@ def _carried_key(flow: str, run: str) -> str:
 
 
 def _done_key(key: AttemptKey) -> str:
-    return f"{key.prefix}/done.json"
+    return f"{key.prefix}/{_DONE}"
+
+
+def _failed_key(key: AttemptKey) -> str:
+    return f"{key.prefix}/{_FAILED}"
 
 
 def _index_key(index: str, record: RunRecord) -> str:
