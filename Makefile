@@ -47,6 +47,7 @@ docs: setup ## The documentation, into build/docs; warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON_RUN) -m mkdocs build --strict --quiet
 
 ui: setup ## The front end's bundles, from airflow_mlflow_provider/frontend
+	@$(PYTHON_RUN) airflow_mlflow_provider/frontend/api_types.py
 	@.ci/ui
 
 lock: setup ## Refresh the tested versions: .ci/constraints.txt and the step image's requirements

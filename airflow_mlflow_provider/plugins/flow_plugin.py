@@ -36,7 +36,7 @@ class FlowPlugin(AirflowPlugin):
     external_views = [  # noqa: RUF012 - Airflow's form
         {
             "name": "Flow",
-            "href": f"{URL_PREFIX}/view/{{DAG_ID}}/{{RUN_ID}}",
+            "href": f"{URL_PREFIX}/view/run/{{DAG_ID}}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "flow",
         }

@@ -39,6 +39,7 @@ Record = TypeVar("Record", RunRecord, RunEnd, BeginRecord, DoneRecord, Carried)
 
 _DONE = "done.json"
 _FAILED = "failed"
+_CAUGHT = "caught"
 _INDEX = "latest"
 _SUCCESSFUL_INDEX = "latest-successful"
 # Milliseconds count down from here, so that a listing meets the newest run first. The first digits are a folder of
@@ -163,6 +164,9 @@ class Ledger:
                 f"Attempt {record.key.attempt} of {record.key.pathspec} is done already.",
                 where={"task": record.key.pathspec, "attempt": record.key.attempt},
             ) from None
+        if record.outcome == "caught":
+            # For those who look at runs: a listing tells it without a read for each task.
+            self.store.put(f"{record.key.prefix}/{_CAUGHT}", b"")
 
     def done(self, key: AttemptKey) -> DoneRecord | None:
         """How an attempt ended, ``None`` until it has."""

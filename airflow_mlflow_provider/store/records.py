@@ -9,6 +9,7 @@ key                                     record
 ``…/R/tasks/S/T/A/begin.json``          :class:`BeginRecord`, an attempt has started
 ``…/R/tasks/S/T/A/done.json``           :class:`DoneRecord`, **the commit point** of the attempt
 ``…/R/tasks/S/T/A/failed``              empty; the attempt's record, if there is one, may say that it failed
+``…/R/tasks/S/T/A/caught``              empty; the attempt failed and ``@catch`` let the flow go on
 ``…/R/tasks/S/T/A/pack-<writer>``       the attempt's small artifacts, one after another
 ``…/R/tasks/S/T/A/stdout-0000`` …       its log, in chunks; likewise ``stderr-0000`` …
 ``flows/F/latest/<newest first>``       one empty object a run, so that "latest" is one short listing

@@ -19,7 +19,19 @@ from tests.services.waiting import wait_until
 
 START_SECONDS = 120.0
 REPOSITORY = Path(__file__).parents[2]
-PASSWORDS = {"admin": "admin-password", "viewer": "viewer-password", "stranger": "stranger-password"}
+# By user; all but the first two may change what they may see, see `per_dag_auth`.
+ROLES = {
+    "admin": "admin",
+    "viewer": "viewer",
+    "editor": "user",
+    "stranger": "user",
+    "no-run": "user",
+    "no-task_instance": "user",
+    "no-xcom": "user",
+    "no-code": "user",
+    "no-task_logs": "user",
+}
+PASSWORDS = {user: f"{user}-password" for user in ROLES}
 COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 # What makes a run take as long as its tasks do, and a new DAG file be seen in a second or two.
@@ -46,7 +58,7 @@ main()
 class LiveAirflow(GuardedService):
     """An Airflow in a home of its own on free loopback ports; a context manager.
 
-    LocalExecutor, users `admin`, `viewer` and `stranger` (`PASSWORDS`; the last sees DAGs of the prefix `stranger_` only), no examples, DAGs not paused when new.
+    LocalExecutor, users and roles of `ROLES` (`PASSWORDS`; see `per_dag_auth`), no examples, DAGs not paused when new.
     The repository is on the Python path of its processes, so DAG files may import the package and `tests`.
 
     Args:
@@ -99,7 +111,7 @@ class LiveAirflow(GuardedService):
         self.api.wait_for_dag(dag_id, filename=path.name, parsed_after=began, timeout=timeout)
 
     def login(self, username: str) -> AirflowApi:
-        """The API as another user sees it: `admin`, `viewer` or `stranger`. The caller closes it."""
+        """The API as another user of `ROLES` sees it. The caller closes it."""
         return AirflowApi(self.base_url, username, PASSWORDS[username], self.dags_folder, self.check_alive)
 
     def environment(self) -> dict[str, str]:
@@ -178,7 +190,7 @@ class LiveAirflow(GuardedService):
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
             "AIRFLOW__CORE__FERNET_KEY": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer,stranger:user",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(":".join(pair) for pair in ROLES.items()),
             "AIRFLOW__CORE__AUTH_MANAGER": "tests.services.per_dag_auth.PerDagAuthManager",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),

@@ -35,7 +35,6 @@ from airflow_mlflow_provider.exception import (
 )
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
-from airflow_mlflow_provider.plugins.reading import deployed_manifest
 from airflow_mlflow_provider.plugins.resuming.same_origin import changes_from_here
 from airflow_mlflow_provider.plugins.resuming.starting import (
     PlannedResume,
@@ -43,10 +42,9 @@ from airflow_mlflow_provider.plugins.resuming.starting import (
     plan_resume_in_airflow,
     start_resume_in_airflow,
 )
-from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.location import open_store
+from airflow_mlflow_provider.plugins.stores import deployed_manifest, ledger_at
 
-router = APIRouter()
+router = APIRouter(tags=["Resuming"])
 
 
 class ResumeQuestion(BaseModel):
@@ -153,7 +151,7 @@ class _Resume:
     def __init__(self, dag_id: str, question: ResumeQuestion, user: BaseUser) -> None:
         try:
             self._deployed: FlowManifest = deployed_manifest(dag_id)
-            self.ledger = Ledger(open_store(self._deployed.store))
+            self.ledger = ledger_at(self._deployed.store)
             origin = self._run_id(question.origin, user)
         except StoreException as error:
             raise HTTPException(424, f"The API server cannot read the artifact store: {error}") from error

@@ -1,0 +1,1 @@
+"""What the routes answer, as types: JSON made of records and previews; no artifact is ever unpickled for it."""

@@ -1,0 +1,1 @@
+"""From the records of the store to what the routes answer."""
