@@ -10,7 +10,7 @@ PYTHON_RUN := $(BIN)/python
 WORKERS ?= auto
 # More options for pytest: make test PYTEST="-k store -x"
 PYTEST ?=
-PYTEST_RUN = $(PYTHON_RUN) -m pytest -n $(WORKERS) --dist worksteal
+PYTEST_RUN = $(PYTHON_RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile

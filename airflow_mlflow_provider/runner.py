@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_mlflow_provider.programs.deployed import (
-    AirflowDeployedFlow,
-    AirflowTriggeredRun,
-    DeployedFlow,
-    TriggeredRun,
-)
+from airflow_mlflow_provider.programs.deployed import AirflowDeployedFlow, DeployedFlow
 from airflow_mlflow_provider.programs.deploying import AirflowDeployer, Deployer, NBDeployer
 from airflow_mlflow_provider.programs.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from airflow_mlflow_provider.programs.notebook import (
@@ -16,6 +11,7 @@ from airflow_mlflow_provider.programs.notebook import (
 )
 from airflow_mlflow_provider.programs.notebook_runner import NBRunner
 from airflow_mlflow_provider.programs.running import Runner
+from airflow_mlflow_provider.programs.triggered import AirflowTriggeredRun, TriggeredRun
 
 __all__ = [
     "AirflowDeployedFlow",

@@ -30,7 +30,7 @@ _COMMANDS = {
     "card": "card_commands",
     "cache": "cache_commands",
     "replay": "replay_command",
-    "airflow": "airflow_commands",
+    "airflow": "airflow.group",
 }
 
 _WITH_PARAMETERS = ("run", "resume", "airflow")

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_mlflow_provider.cli.airflow_commands import create
+from airflow_mlflow_provider.cli.airflow.create_command import create
 from airflow_mlflow_provider.programs.deployed import AirflowDeployedFlow, DeployedFlow
 from airflow_mlflow_provider.programs.flow_command import ExchangeFolder, FlowCommand
 from airflow_mlflow_provider.programs.keywords import option_words

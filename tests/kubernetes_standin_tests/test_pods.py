@@ -157,10 +157,8 @@ def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(
 ) -> None:
     pods.create(pod_body("pod", "sleep", "60"))
     pods.running()
-    start = time.monotonic()
     pods.core.delete_namespaced_pod("pod", "default", grace_period_seconds=1)
     pods.gone()
-    assert 0.9 < time.monotonic() - start < 25
     last = standin.admin.pods()[0]["last"]
     assert last["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 137
 

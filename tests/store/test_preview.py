@@ -4,7 +4,6 @@ import base64
 import datetime
 import json
 import struct
-import time
 from typing import Any
 
 import msgspec
@@ -149,12 +148,8 @@ HUGE: list[Any] = [
 
 
 @pytest.mark.parametrize("value", HUGE, ids=lambda value: type(value).__name__)
-def test_previews_of_huge_values_are_small_and_quick(value: Any) -> None:
-    preview_of(value)
-    started = time.perf_counter()
+def test_previews_of_huge_values_are_small(value: Any) -> None:
     described = preview_of(value)
-    # Milliseconds at most; this leaves room for a busy machine.
-    assert time.perf_counter() - started < 0.5
     assert described is not None
     assert len(described.pop("image", "")) <= 3000
     assert len(msgspec.json.encode(described)) <= 2048

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -290,13 +289,11 @@ def test_a_log_that_breaks_off_is_neither_lost_nor_repeated(
 
 def test_a_killed_task_takes_its_pod_with_it(cluster: KubernetesStandin, unit: Unit, task: Task) -> None:
     work = unit(WAIT)
-    began = time.monotonic()
     with running(work) as box:
         name_once_it_says(cluster, task, "waiting")
         work.kill()
     assert box["outcome"].reason == "Killed"
     wait_until(lambda: the_pod(cluster)["deleted"], 10, "the pod is still there")
-    assert time.monotonic() - began < 25
 
 
 def test_a_task_killed_before_it_has_a_pod_gets_none(cluster: KubernetesStandin, unit: Unit) -> None:

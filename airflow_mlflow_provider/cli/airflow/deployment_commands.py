@@ -1,4 +1,4 @@
-"""``airflow list-deployments``: what is deployed from a store."""
+"""``airflow delete``, ``pause``, ``unpause`` and ``list-deployments``: the deployment itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,40 @@ from typing import Any
 import click
 import msgspec
 
+from airflow_mlflow_provider.cli.airflow.session import AirflowSession
+from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.deploy.ending import delete_deployment
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
+from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.flow.spec import FlowSpec
+
+
+@click.command("delete", help="Remove the DAG file, the manifest and the DAG; runs stay in the store.")
+@click.option("--authorize", help="Token of a deployment that somebody else made.")
+@click.pass_obj
+def delete(airflow: AirflowSession, authorize: str | None) -> None:
+    """Remove the deployment."""
+    rest = AirflowRest.configured() if get("api_url") else None
+    for removed in delete_deployment(
+        airflow.deployed(), airflow.deployments, rest, airflow.session.user, authorize
+    ):
+        click.echo(f"Deleted {removed}")
+
+
+@click.command("pause", help="Start no further scheduled runs.")
+@click.pass_obj
+def pause(airflow: AirflowSession) -> None:
+    """Pause the DAG."""
+    AirflowRest.configured().set_paused(airflow.deployed().dag_id, True)
+    click.echo(f"Paused {airflow.dag_id}")
+
+
+@click.command("unpause", help="Start scheduled runs again.")
+@click.pass_obj
+def unpause(airflow: AirflowSession) -> None:
+    """Unpause the DAG."""
+    AirflowRest.configured().set_paused(airflow.deployed().dag_id, False)
+    click.echo(f"Unpaused {airflow.dag_id}")
 
 
 def list_deployments(flow_class: type[FlowSpec]) -> click.Command:

@@ -1,0 +1,66 @@
+"""Values of parameters that programs give to deployed flows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow_mlflow_provider.deploy.runs import (
+    check_conf,
+)
+from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.flow.includefile import DESCRIPTOR_TYPE
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.programs.keywords import keyword_of, unknown_keyword
+from airflow_mlflow_provider.runtime.included_files import keep_bytes
+from airflow_mlflow_provider.store.ledger import Ledger
+
+
+def conf_values(
+    manifest: FlowManifest, ledger: Ledger, given: Mapping[str, Any], call: str
+) -> dict[str, Any]:
+    """The conf of a DAG run from the keywords of a call.
+
+    Args:
+        manifest: The deployed flow.
+        ledger: Where the bytes of files are kept.
+        given: Values by keyword; ``None`` leaves the default, a file is given by its path.
+        call: The call, for messages.
+
+    Raises:
+        ValueError: A keyword is not a parameter.
+        CommandException: It is a config, which is frozen when deployed, or a file cannot be read.
+    """
+    names = {keyword_of(spec.name): spec for spec in manifest.parameters}
+    values: dict[str, Any] = {}
+    for keyword, value in given.items():
+        spec = names.get(keyword)
+        if spec is None:
+            check_conf(manifest, {keyword: value} if keyword in manifest.configs else {})
+            raise ValueError(unknown_keyword(call, keyword, names))
+        if value is not None:
+            values[spec.name] = _kept(ledger, spec, value) if spec.kind == "file" else value
+    return values
+
+
+def _kept(ledger: Ledger, spec: ParameterSpec, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    try:
+        data = Path(value).read_bytes()
+    except OSError as error:
+        raise CommandException(
+            f"The file {value} of the parameter '{spec.name}' cannot be read: {error.strerror}.",
+            fix="Give the path of a readable file.",
+            where={"parameter": spec.name, "path": str(value)},
+        ) from error
+    like = spec.default if isinstance(spec.default, Mapping) else {}
+    return {
+        "type": DESCRIPTOR_TYPE,
+        "url": keep_bytes(ledger, data),
+        "is_text": like.get("is_text", True),
+        "encoding": like.get("encoding", "utf-8"),
+        "size": len(data),
+    }
