@@ -43,6 +43,11 @@ class FailedRun(NamedTuple):
         found: dict[str, Any] = answer.json()
         return found
 
+    @property
+    def records(self) -> Finished:
+        """What the store holds of it."""
+        return Finished.of_dag_run(self.manifest, self.manifest.dag_id, self.dag_run_id)
+
     def finished(self, dag_run_id: str) -> Finished:
         """Wait for a run of the DAG to succeed; what the store holds of it."""
         self.airflow.api.wait_for_run(self.manifest.dag_id, dag_run_id)
