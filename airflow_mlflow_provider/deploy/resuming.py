@@ -6,13 +6,14 @@ import platform
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
 
 from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.deploy.runs import StartedRun, check_conf, start_run
-from airflow_mlflow_provider.exception import AirflowApiError, CommandException
+from airflow_mlflow_provider.exception import AirflowApiError, CommandException, MetaflowNotFound
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode, encode
@@ -44,6 +45,27 @@ class ResumeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     parameters: dict[str, Any] = {}
     rerun_changed: bool = False
     code: Literal["current", "origin"] = "current"
+
+
+def find_origin(ledger: Ledger, manifest: FlowManifest, text: str) -> RunRecord:
+    """The run to resume.
+
+    Args:
+        ledger: The records.
+        manifest: The flow as it is deployed.
+        text: Run id, ``Flow/run``, or the id of a DAG run of the deployment.
+
+    Raises:
+        CommandException: There is no such run; the message names the latest.
+    """
+    flow = manifest.flow_name
+    named = text.removeprefix(f"{flow}/")
+    candidates = [named, airflow_run_id(manifest.dag_id, named)]
+    # No run id of ours has such characters, and Airflow's own DAG run ids all have one: spares a look-up in vain.
+    for run in candidates[1:] if {":", "+"} & set(named) else candidates:
+        with suppress(MetaflowNotFound):
+            return ledger.run(flow, run)
+    return origin_record(ledger, flow, named)
 
 
 def plan_deployed_resume(ledger: Ledger, manifest: FlowManifest, options: ResumeOptions) -> ResumePlan:

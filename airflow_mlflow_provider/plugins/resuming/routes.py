@@ -25,15 +25,15 @@ from airflow.exceptions import ParamValidationError
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from airflow_mlflow_provider.deploy.resuming import ResumeOptions
+from airflow_mlflow_provider.deploy.resuming import ResumeOptions, find_origin
 from airflow_mlflow_provider.deploy.runs import new_dag_run_id
 from airflow_mlflow_provider.exception import (
+    CommandException,
     MetaflowException,
     MetaflowNotFound,
     ObjectExists,
     StoreException,
 )
-from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.plugins.resuming.same_origin import changes_from_here
 from airflow_mlflow_provider.plugins.resuming.starting import (
@@ -168,21 +168,14 @@ class _Resume:
 
     def _run_id(self, origin: str, user: BaseUser) -> str:
         """The run id of the origin, if the user may read it."""
-        flow, dag_id = self._deployed.flow_name, self._deployed.dag_id
-        named = origin.removeprefix(f"{flow}/")
-        for run in (named, airflow_run_id(dag_id, named)):
-            try:
-                other = self.ledger.run(flow, run).airflow.get("dag_id", dag_id)
-            except MetaflowNotFound:
-                continue
-            if other != dag_id:
-                _check_readable(other, user)
-            return run
-        raise MetaflowNotFound(
-            f"There is no run {flow}/{named} to resume. Latest runs: {', '.join(self.ledger.latest(flow, 5)) or 'none'}.",
-            fix="Name a run id, or a DAG run of this DAG.",
-            where={"flow": flow, "run": named},
-        )
+        try:
+            record = find_origin(self.ledger, self._deployed, origin)
+        except CommandException as error:
+            raise MetaflowNotFound(error.message, fix=error.fix, where=error.where) from error
+        other = str(record.airflow.get("dag_id", self._deployed.dag_id))
+        if other != self._deployed.dag_id:
+            _check_readable(other, user)
+        return record.run
 
 
 def _check_readable(dag_id: str, user: BaseUser) -> None:
