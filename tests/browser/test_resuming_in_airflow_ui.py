@@ -47,9 +47,10 @@ def test_the_button_of_the_tab_starts_a_run_whose_finished_steps_are_shown_at_on
     tab.get_by_text("body/0001, which failed").first.wait_for()
     screenshot(browser_page, "resume-what-and-why")
     tab.get_by_role("button", name="Start the resumed run").click()
-    told = tab.get_by_text("Started the DAG run")
-    told.wait_for(timeout=SECONDS)
-    dag_run_id = (told.text_content() or "").removeprefix("Started the DAG run ").rstrip(".")
+    tab.get_by_text("Started the DAG run").wait_for(timeout=SECONDS)
+    dag_run_id = tab.get_by_role("status").locator("code").text_content() or ""
+    tab.get_by_role("button", name="Open it").click()
+    browser_page.wait_for_url(f"**{run_path(failed, dag_run_id)}**")
 
     browser_page.goto(f"{run_path(failed, dag_run_id)}/tasks/body/mapped/0")
     browser_page.get_by_text(f"Taken over from ThreeFailuresFlow/{failed.run}/body/0000").first.wait_for(
