@@ -43,7 +43,9 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("airflow_mlflow_provider.hooks.artifact_store")],
         "triggers": [
             _modules(
-                "airflow_mlflow_provider.triggers.artifact_store", "airflow_mlflow_provider.triggers.pod"
+                "airflow_mlflow_provider.triggers.artifact_store",
+                "airflow_mlflow_provider.triggers.gang",
+                "airflow_mlflow_provider.triggers.pod",
             )
         ],
         "task-decorators": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from airflow.configuration import conf
@@ -36,7 +37,7 @@ class PlanningOperator(BaseOperator):
         # A list of task ids gives a list of values, also where only one instance has one.
         pointers = context["ti"].xcom_pull(task_ids=[self.split], key=POINTER_KEY)
         splits = self._current(splits_of(pointers), context)
-        found = elements(splits, map_width(self.deployment))
+        found = instances(self.deployment, splits)
         self.log.info(
             "%s opened %d index paths in all.", self.split, sum(len(each["paths"]) for each in found)
         )
@@ -56,6 +57,8 @@ class PlanningOperator(BaseOperator):
         return [split for split in splits if split.path in chosen]
 
 
-def map_width(deployment: Deployment) -> int:
-    """The largest number of instances that a task of this deployment may be expanded to."""
-    return min(deployment.manifest.limits.max_map_width, conf.getint("core", "max_map_length"))
+def instances(deployment: Deployment, splits: Iterable[Split]) -> list[Element]:
+    """The list to expand over: no longer than the deployment and Airflow allow, each element with as many splits as asked for."""
+    limits = deployment.manifest.limits
+    widest = min(limits.max_map_width, conf.getint("core", "max_map_length"))
+    return elements(splits, widest, limits.splits_per_task)

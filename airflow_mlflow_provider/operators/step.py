@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import (
     AirflowException,
@@ -19,18 +20,18 @@ from airflow_mlflow_provider.operators.asset_events import finish_extra
 from airflow_mlflow_provider.operators.cached import reuse_results
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
-from airflow_mlflow_provider.operators.planning import map_width
+from airflow_mlflow_provider.operators.planning import instances
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
 from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
 from airflow_mlflow_provider.operators.unit_try import UnitTry
-from airflow_mlflow_provider.operators.verdict import verdict
+from airflow_mlflow_provider.operators.verdict import gang_width, verdict
 from airflow_mlflow_provider.plan.deployment import Deployment
-from airflow_mlflow_provider.plan.elements import Element, elements
+from airflow_mlflow_provider.plan.elements import Element
 from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 
 if TYPE_CHECKING:
-    from airflow_mlflow_provider.operators.kubernetes import PodOutcome, PodUnit
+    from airflow_mlflow_provider.operators.kubernetes import GangUnit, PodOutcome, PodUnit
     from airflow_mlflow_provider.store.records import AttemptKey
 
 _LOST = "a worker or pod was lost: its last attempt ended without a record"
@@ -59,7 +60,7 @@ class FlowStepOperator(BaseOperator):
         self.unit = unit
         self.split: Any = split
         self._interruptible = False
-        self._pod: PodUnit | None = None
+        self._pod: PodUnit | GangUnit | None = None
 
     def execute(self, context: Context) -> list[Element] | None:
         """Run the unit.
@@ -93,8 +94,10 @@ class FlowStepOperator(BaseOperator):
             work = self._work(context)
             # Not prepared anew: the pod has run, whatever has become of the run since, and must be cleaned up.
             request = work.request(work.chosen_paths())
-            self._pod = self._pod_unit(work, request, context)
-            outcome = self._pod.resume(dict(event))
+            if work.unit.kind == "gang":
+                return self._conclude(context, work, self._gangs_in_pods(work, request, context, event))
+            pod = self._pod = self._pod_unit(work, request, context)
+            outcome = pod.resume(dict(event))
             return self._conclude(context, work, self._after_pod(work, request, outcome))
 
     def on_kill(self) -> None:
@@ -175,24 +178,58 @@ class FlowStepOperator(BaseOperator):
         if reused is not None:
             self.log.info("Reused from the cache; no pod is needed.")
             return reused
-        self._pod = self._pod_unit(work, request, context)
-        outcome = self._pod.run_or_defer() if self._pod.deferrable else self._pod.run()
+        if work.unit.kind == "gang":
+            return self._gangs_in_pods(work, request, context)
+        pod = self._pod = self._pod_unit(work, request, context)
+        outcome = pod.run_or_defer() if pod.deferrable else pod.run()
         return self._after_pod(work, request, outcome)
+
+    def _gangs_in_pods(
+        self, work: UnitTry, request: UnitRequest, context: Context, event: Mapping[str, Any] | None = None
+    ) -> UnitResult:
+        """Run the gangs of the instance, one after the other, each in pods that are started together.
+
+        Args:
+            work: This try.
+            request: All of its gangs.
+            context: Airflow's.
+            event: What the trigger has sent that waited for one of them; those before it have ended.
+        """
+        graph = work.pinned.manifest.graph
+        first = request.paths.index(tuple(event["path"])) if event else 0
+        outcomes: list[PodOutcome] = []
+        for path in request.paths[first:]:
+            one = msgspec.structs.replace(request, paths=(path,))
+            if request.retry_count and not event and verdict(work.ledger, graph, one).complete:
+                continue
+            gang = self._pod = self._gang_unit(work, one, context)
+            if event:
+                outcomes.append(gang.resume(event))
+                event = None
+            else:
+                outcomes.append(gang.run_or_defer() if gang.deferrable else gang.run())
+            if outcomes[-1].reason == "Killed":
+                break
+        failed = [outcome for outcome in outcomes if not outcome.succeeded]
+        return self._after_pod(work, request, (failed or outcomes)[0])
 
     def _pod_unit(self, work: UnitTry, request: UnitRequest, context: Context) -> PodUnit:
         from airflow_mlflow_provider.operators.kubernetes import PodUnit
 
+        return PodUnit(request=request, **self._in_cluster(work, context))
+
+    def _gang_unit(self, work: UnitTry, request: UnitRequest, context: Context) -> GangUnit:
+        from airflow_mlflow_provider.operators.kubernetes import GangUnit
+
+        size = gang_width(work.ledger, work.pinned.manifest.graph, request, request.paths[0])
+        return GangUnit(request=request, size=size, ledger=work.ledger, **self._in_cluster(work, context))
+
+    def _in_cluster(self, work: UnitTry, context: Context) -> dict[str, Any]:
         manifest = work.pinned.manifest
         step = manifest.graph[self.unit]
-        return PodUnit(
-            step=step,
-            manifest=manifest,
-            request=request,
-            operator=self,
-            context=context,
-            # Also where the pod is there already: its log passes through this process, and so through its masker.
-            secrets=resolve_secrets(step),
-        )
+        # Secrets also where the pod is there already: its log passes through this process, and so through its masker.
+        secrets = resolve_secrets(step)
+        return {"step": step, "manifest": manifest, "operator": self, "context": context, "secrets": secrets}
 
     def _after_pod(self, work: UnitTry, request: UnitRequest, outcome: PodOutcome) -> UnitResult:
         found = verdict(work.ledger, work.pinned.manifest.graph, request)
@@ -201,6 +238,8 @@ class FlowStepOperator(BaseOperator):
         caught = self.deployment.manifest.graph[self.unit].decorator("catch") is not None
         if caught and request.last and outcome.reason != "Killed":
             return self._in_worker(work, outcome.summary)
+        if found.result.failed and work.unit.kind == "gang":
+            return found.result  # the others were stopped, because of those that failed
         tasks = ", ".join(found.missing[:_SHOWN_FAILURES])
         raise AirflowException(f"The pod ended without a record of {tasks}: {outcome.summary}")
 
@@ -211,13 +250,13 @@ class FlowStepOperator(BaseOperator):
         found = pointer(graph, self.split, result)
         context["ti"].xcom_push(POINTER_KEY, found.to_json())
         if work.ends_run:
-            work.end_run("succeeded")
+            work.end_run("succeeded", failed_tasks=work.tolerated_failures())
             self._tell_success(context, work)
         if skipped := self._ruled_out(result):
             map_index = work.airflow["map_index"]
             raise DownstreamTasksSkipped(tasks=[(name, map_index) for name in skipped])  # type: ignore[no-untyped-call]
         if work.unit.opens and not work.unit.frames:
-            return elements(found.splits, map_width(self.deployment))
+            return instances(self.deployment, found.splits)
         return None
 
     def _tell_success(self, context: Context, work: UnitTry) -> None:

@@ -12,6 +12,7 @@ from airflow_mlflow_provider.operators.new_run import new_run
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import IndexPath, airflow_run_id, task_id
 from airflow_mlflow_provider.plan.manifest import decode
+from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.plan.units import Unit
 from airflow_mlflow_provider.runtime.request import UnitRequest
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -154,6 +155,16 @@ class UnitTry:
         """Set the verdict on the run."""
         end = RunEnd(status=status, ended_at=time.time(), reason=reason, failed_tasks=failed_tasks)
         self.ledger.end_run(self.flow, self.run, end)
+
+    def tolerated_failures(self) -> tuple[str, ...]:
+        """Pathspecs of the tasks that failed and that a foreach does without."""
+        graph = self.pinned.manifest.graph
+        steps = [node.name for node in graph if any(is_tolerant(graph, split) for split in node.frames)]
+        if not steps:
+            return ()
+        from airflow_mlflow_provider.store.ending import failed_tasks
+
+        return tuple(record.key.pathspec for record in failed_tasks(self.ledger, self.flow, self.run, steps))
 
     def _workers(self) -> int:
         """Tasks of a shard that run at once: as many as the step has CPUs."""

@@ -52,6 +52,20 @@ def verdict(ledger: Ledger, graph: FlowGraph, request: UnitRequest) -> Verdict:
     return Verdict(UnitResult(tuple(map(result_of, found))), tuple(missing))
 
 
+def gang_width(ledger: Ledger, graph: FlowGraph, request: UnitRequest, path: IndexPath) -> int:
+    """Number of nodes of the gang that the split on ``path`` opened; 1 if that has no record.
+
+    Args:
+        ledger: The records.
+        graph: The flow's graph.
+        request: What was to be run: a gang.
+        path: Index path of the split.
+    """
+    split = graph[request.steps[0]].frames[-1]
+    opener = ledger.newest_done(request.flow, request.run, split, task_id(path))
+    return (opener.transition.num_splits if opener and opener.transition else None) or 1
+
+
 class _Reader:
     def __init__(self, ledger: Ledger, graph: FlowGraph, request: UnitRequest) -> None:
         self._ledger, self._graph, self._request = ledger, graph, request
@@ -77,13 +91,14 @@ class _Reader:
         return last, task, self._record(last, task)
 
     def _gang(self, node: StepNode, path: IndexPath) -> Iterator[tuple[str, str, DoneRecord | None]]:
-        opener = self._ledger.newest_done(
-            self._request.flow, self._request.run, node.frames[-1], task_id(path)
-        )
-        width = opener.transition.num_splits if opener and opener.transition else None
-        for index in range(width or 1):
-            task = task_id((*path, index))
-            yield node.name, task, self._record(node.name, task)
+        width = gang_width(self._ledger, self._graph, self._request, path)
+        tasks = [task_id((*path, index)) for index in range(width)]
+        records = {task: self._record(node.name, task) for task in tasks}
+        newest = max((record.key.attempt for record in records.values() if record is not None), default=0)
+        for task, record in records.items():
+            # A gang is tried again as a whole: what a node did in an earlier try does not count when another ran again.
+            outdated = record is not None and record.key.attempt < newest and self._request.retry_count
+            yield node.name, task, None if outdated else record
 
     def _loop(self, node: StepNode, path: IndexPath) -> tuple[str, str, DoneRecord | None]:
         keys: dict[int, AttemptKey] = {}

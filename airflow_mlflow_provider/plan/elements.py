@@ -52,19 +52,20 @@ class Element(TypedDict):
     label: str
 
 
-def elements(splits: Iterable[Split], max_width: int) -> list[Element]:
+def elements(splits: Iterable[Split], max_width: int, each: int = 1) -> list[Element]:
     """The list to expand over, in lexicographic order of the index paths.
 
     Args:
         splits: What every task of the split opened, in any order.
         max_width: Largest number of elements; above it, elements are shards of nearly equal size.
+        each: Number of splits that an element is to hold where that gives no more than ``max_width`` elements.
     """
     named = [
         ((*split.path, index), split.label(index))
         for split in sorted(splits, key=lambda split: split.path)
         for index in range(split.width)
     ]
-    return [_element(shard) for shard in _shards(named, max_width)]
+    return [_element(shard) for shard in _shards(named, min(max_width, -(-len(named) // each)))]
 
 
 def _shards(named: Sequence[tuple[IndexPath, str]], max_width: int) -> list[Sequence[tuple[IndexPath, str]]]:

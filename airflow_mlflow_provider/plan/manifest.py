@@ -95,6 +95,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         max_workers: Concurrent tasks of one run, and of one foreach.
         max_map_width: Widest expansion; a wider foreach is sharded.
+        splits_per_task: Splits that share an Airflow task, also where a foreach is no wider than ``max_map_width``.
         max_num_splits: Widest foreach allowed, ``None`` for any.
         max_iterations: Longest loop.
         workflow_timeout: Seconds a run may take, ``None`` for any.
@@ -103,6 +104,7 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
 
     max_workers: int = 100
     max_map_width: int = 512
+    splits_per_task: int = 1
     max_num_splits: int | None = None
     max_iterations: int = 10_000
     workflow_timeout: int | None = None

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from airflow_mlflow_provider.exception import (
     FailureHandledByCatch,
+    MetaflowException,
     MetaflowExceptionWrapper,
     MetaflowInternalError,
 )
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
+from airflow_mlflow_provider.runtime.death import record_of_death
 from airflow_mlflow_provider.runtime.take import static_transition
 from airflow_mlflow_provider.store.artifacts import ArtifactWriter
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -68,7 +72,7 @@ def caught_death(
 
 
 def stand_in(ledger: Ledger, graph: FlowGraph) -> Callable[[Assignment, str], DoneRecord | None]:
-    """What a supervisor asks for the record of an attempt whose process died.
+    """What a supervisor asks for the record of an attempt whose process died, where it cannot make one of its own.
 
     The death of a node of a gang is not stood in for: its gang is tried again, or ends, as a whole.
     """
@@ -76,7 +80,19 @@ def stand_in(ledger: Ledger, graph: FlowGraph) -> Callable[[Assignment, str], Do
     def record(assignment: Assignment, cause: str) -> DoneRecord | None:
         caught = assignment.last and not assignment.gang and graph[assignment.key.step].decorator("catch")
         if not caught:
-            return None
+            return _with_parents(ledger, graph, assignment, cause)
         return caught_death(ledger, graph, assignment, assignment.retry_count + 1, cause)
 
     return record
+
+
+def _with_parents(ledger: Ledger, graph: FlowGraph, assignment: Assignment, cause: str) -> DoneRecord | None:
+    """The record of a death that names what the task started from, where only the task itself had looked that up."""
+    if assignment.parents is not None:
+        return None
+    try:
+        parents = AttemptInputs(ledger, graph, assignment).parents()
+    except MetaflowException:
+        return None
+    keys = tuple(parent.key for parent in parents)
+    return record_of_death(msgspec.structs.replace(assignment, parents=keys), cause)

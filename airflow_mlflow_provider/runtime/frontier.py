@@ -29,6 +29,7 @@ class Work(msgspec.Struct, frozen=True):
         attempt: Storage attempt to make next.
         retries: Attempts made before in this run of the scheduler.
         gang: Place in a gang.
+        alone: Whether the other nodes of the gang run on other machines.
     """
 
     step: str
@@ -39,6 +40,7 @@ class Work(msgspec.Struct, frozen=True):
     attempt: int = 0
     retries: int = 0
     gang: dict[str, Any] = {}
+    alone: bool = False
 
 
 class Frontier:
@@ -117,10 +119,10 @@ class Frontier:
             yield self._work(target, inner, (result.key,), gang=gang)
 
 
-def gang_place(path: IndexPath, index: int, size: int) -> dict[str, Any]:
-    """The place of a node in the gang that the split on ``path`` opens, all nodes on this machine."""
+def gang_place(path: IndexPath, index: int, size: int, main_ip: str = "127.0.0.1") -> dict[str, Any]:
+    """The place of a node in the gang that the split on ``path`` opens; by default, all nodes are on this machine."""
     return {
-        "main_ip": "127.0.0.1",
+        "main_ip": main_ip,
         "num_nodes": size,
         "node_index": index,
         "control_task_id": task_id((*path, 0)),

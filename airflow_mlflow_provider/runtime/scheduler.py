@@ -144,7 +144,7 @@ class RegionScheduler:
             self._start(work)
 
     def _has_room(self, work: Work) -> bool:
-        if not work.gang:
+        if not work.gang or work.alone:
             return self._supervisor.count < self._options.max_workers
         if work.gang["node_index"]:
             return True  # the whole gang starts with its first node
@@ -186,7 +186,7 @@ class RegionScheduler:
 
     def _ended(self, assignment: Assignment, result: TaskResult) -> None:
         work = self._works.pop(assignment.key)
-        if work.gang:
+        if work.gang and not work.alone:
             self._gang_node_ended(work, result)
         elif result.outcome == "failed":
             self._task_failed(work, result)

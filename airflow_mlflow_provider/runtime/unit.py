@@ -32,6 +32,7 @@ from airflow_mlflow_provider.runtime.launching import Launcher
 from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
+from airflow_mlflow_provider.runtime.meeting import main_address
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
@@ -221,6 +222,9 @@ class _Resume:
             self._request.flow, self._request.run, self._graph[step].frames[-1], task_id(path)
         )
         size = (opener.transition.num_splits or 0) if opener and opener.transition else 0
+        if self._request.node is not None:
+            yield self._node_of_many_machines(path, self._request.node, size)
+            return
         for index in range(size):
             # Tried again as a whole; what @catch stores stands in for those nodes only that have no record to show.
             stored = self._request.fallback and self._finished(step, (*path, index), None)
@@ -230,6 +234,12 @@ class _Resume:
             yield Work(
                 step, (*path, index), attempt=self._request.attempt, gang=gang_place(path, index, size)
             )
+
+    def _node_of_many_machines(self, path: tuple[int, ...], index: int, size: int) -> Work:
+        request, step = self._request, self._request.steps[0]
+        control = AttemptKey(request.flow, request.run, step, task_id((*path, 0)), request.attempt)
+        place = gang_place(path, index, size, main_address(self._ledger.store, control, index))
+        return Work(step, (*path, index), attempt=request.attempt, gang=place, alone=True)
 
     def _taken_over(self, step: str, task: str) -> DoneRecord | None:
         """The record that the run took over from the one it resumes; clearing the task runs it again."""
@@ -252,7 +262,7 @@ def main(arguments: list[str]) -> int:
     """Run the unit whose request is the first argument.
 
     Returns:
-        0 if all tasks finished, 1 if one failed, 2 if the unit could not run.
+        0 if all tasks finished, 1 if one failed or is a node of a gang that was caught, 2 if the unit could not run.
     """
     request = msgspec.json.decode(arguments[0], type=UnitRequest)
     streams = {"stdout": sys.stdout.buffer, "stderr": sys.stderr.buffer}
@@ -266,7 +276,9 @@ def main(arguments: list[str]) -> int:
     except MetaflowException as error:
         sys.stderr.write(f"{error.headline}: {error} {error.fix}\n")
         return 2
-    return 1 if result.failed else 0
+    # The other nodes of a gang are stopped when this one has been caught, as it does not do its part.
+    lost = request.node is not None and any(task.outcome == "caught" for task in result.tasks)
+    return 1 if result.failed or lost else 0
 
 
 if __name__ == "__main__":

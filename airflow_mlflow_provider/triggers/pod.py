@@ -92,9 +92,8 @@ class PodTrigger(KubernetesPodTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then send the event."""
-        outcome = await self._await_end()
-        # From here on, ending the trigger does not end the pod: on_kill and cleanup of the base class ask for this.
-        self._fired_event = True
+        outcome = await self.await_end()
+        self.fired()
         yield TriggerEvent(  # type: ignore[no-untyped-call]
             {
                 "pod_name": self.pod_name,
@@ -105,7 +104,12 @@ class PodTrigger(KubernetesPodTrigger):
             }
         )
 
-    async def _await_end(self) -> PodOutcome:
+    def fired(self) -> None:
+        """From here on, ending the trigger does not end the pod: on_kill and cleanup of the base class ask for this."""
+        self._fired_event = True
+
+    async def await_end(self) -> PodOutcome:
+        """Wait until the pod has ended, will not start, or cannot be seen any more."""
         while True:
             try:
                 return await self._await_end_over_one_connection()

@@ -24,6 +24,7 @@ MODULES = {
     "B9": "b9_parse",
     "B10": "b10_airflow",
     "B13": "b13_objects",
+    "B14": "b14_wide_airflow",
 }
 
 

@@ -20,7 +20,7 @@ from airflow_mlflow_provider.runtime.environments.resolving import resolve
 from airflow_mlflow_provider.runtime.environments.wheels import store_wheels
 from airflow_mlflow_provider.store.location import open_store
 from tests.dag.deployed import Finished
-from tests.dag.test_pods import in_pods
+from tests.dag.pods import in_pods
 from tests.flow_runs import FlowFile
 from tests.kubernetes_standin import KubernetesStandin
 from tests.services.dag_test import run_dag

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 import pytest
-from kubernetes.client import ApiException, CoreV1Api
-from kubernetes.config import new_client_from_config
 
 from airflow_mlflow_provider.cards.reading import attempt_cards
 from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.flow.graph import DecoratorSpec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
-from airflow_mlflow_provider.runtime.package import build_package
-from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey
 from tests.dag.deployed import FLOWS, Finished, deploy
+from tests.dag.pods import deployed_to_pods, out_of_memory
 from tests.kubernetes_standin import KubernetesStandin
 from tests.services.dag_test import run_dag
 from tests.services.s3 import S3Server
-from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kubernetes]
-
-POD = {"cpu": 0.1, "memory": 200, "disk": 100, "image": "step:1", "secrets": "s3"}
 
 
 @pytest.fixture(scope="module")
@@ -43,63 +33,9 @@ def flow(
     cluster: KubernetesStandin, s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> FlowManifest:
     """A flow deployed to pods, its code packaged, its artifacts in S3."""
-    cluster.admin.reset()
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", cluster.airflow_connection)
-    keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
-    api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
-    api.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
-    manifest = in_pods(deploy("in_pods", f"s3://{s3_bucket}/flows"), s3_server)
-    package = build_package(FLOWS / "in_pods.py", with_runtime=True)
-    store = open_store(manifest.store, cache=None)
-    Ledger(store).put_code(package.digest, package.data)
-    store.close()
-    code = msgspec.structs.replace(
-        manifest.code, digest=package.digest, script=package.script, source="package"
-    )
-    return msgspec.structs.replace(manifest, code=code)
-
-
-def in_pods(manifest: FlowManifest, s3_server: S3Server) -> FlowManifest:
-    """The manifest with every step in a pod that reaches the S3 server."""
-    pod = DecoratorSpec("kubernetes", POD)
-    steps = {
-        node.name: msgspec.structs.replace(node, decorators=(*node.decorators, pod))
-        for node in manifest.graph
-    }
-    settings: dict[str, Any] = {
-        "s3_endpoint_url": s3_server.environment()["AWS_ENDPOINT_URL"],
-        "pod_deferrable": False,
-    }
-    graph = msgspec.structs.replace(manifest.graph, steps=steps)
-    return msgspec.structs.replace(manifest, graph=graph, settings=settings)
-
-
-@contextmanager
-def out_of_memory(cluster: KubernetesStandin) -> Iterator[None]:
-    """Have the pod that waits run out of memory."""
-    api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
-
-    def log_of(name: str) -> str:
-        try:
-            return str(api.read_namespaced_pod_log(name, "default"))
-        except ApiException as error:
-            if error.status not in (400, 404):  # its container has not started yet, or it is gone
-                raise
-            return ""
-
-    def waiting() -> str | None:
-        names = [pod.metadata.name for pod in api.list_namespaced_pod("default").items]
-        return next((name for name in names if "ready to die" in log_of(name)), None)
-
-    def kill() -> None:
-        name = wait_until(waiting, 120, "no pod waits")
-        assert name is not None
-        cluster.admin.out_of_memory(name)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    yield
-    thread.join()
+    manifest = deploy("in_pods", f"s3://{s3_bucket}/flows")
+    return deployed_to_pods(manifest, FLOWS / "in_pods.py", cluster, s3_server)
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

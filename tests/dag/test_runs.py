@@ -97,6 +97,16 @@ def test_a_retry_is_a_new_attempt_of_the_failed_split_alone(tmp_path: Path) -> N
     assert "KeyError" in finished.artifact("end", "caught").type
 
 
+def test_a_retry_of_a_shard_runs_only_the_splits_that_have_not_finished(tmp_path: Path) -> None:
+    manifest = deploy("ways_to_fail", tmp_path, limits=Limits(splits_per_task=2))
+    run = run_dag(build_dag(manifest), {"failures": 1})
+    finished = Finished.of(manifest, run)
+    assert finished.artifact("join", "tried") == [0, 1]
+    assert run.states["shaky[0]"] == "success"
+    assert "shaky[1]" not in run.states
+    assert (finished.attempts("shaky", "0000"), finished.attempts("shaky", "0001")) == ([0], [0, 1])
+
+
 def test_a_step_that_uses_up_its_attempts_fails_the_run(tmp_path: Path) -> None:
     manifest = deploy("ways_to_fail", tmp_path)
     run = run_dag(build_dag(manifest), {"failures": 9}, expected="failed")

@@ -21,13 +21,14 @@ REASONS = {
 
 @dataclass
 class Fault:
-    """Fail the next ``times`` requests with this verb and resource (``*`` is any)."""
+    """Fail ``times`` requests with this verb and resource (``*`` is any), once ``skip`` of them have passed."""
 
     verb: str = "create"
     resource: str = "pods"
     times: int = 1
     code: int = 500
     retry_after: int | None = None
+    skip: int = 0
 
     def error(self) -> ApiError:
         """The answer."""
@@ -75,6 +76,9 @@ class Chaos:
         """Raise the ``ApiError`` that is due for this request, if one is."""
         for fault in self.faults:
             if fault.times > 0 and fault.verb in ("*", verb) and fault.resource in ("*", resource):
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 raise fault.error()
 

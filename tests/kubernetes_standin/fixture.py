@@ -219,10 +219,11 @@ class AdminClient:
         times: int = 1,
         code: int = 500,
         retry_after: int | None = None,
+        skip: int = 0,
     ) -> None:
-        """Fail the next ``times`` matching requests; verb and resource may be ``*``."""
-        order = {"verb": verb, "resource": resource, "times": times, "code": code, "retry_after": retry_after}
-        self._call("POST", "/faults", order)
+        """Fail ``times`` matching requests, once ``skip`` of them have passed; verb and resource may be ``*``."""
+        order = {"verb": verb, "resource": resource, "times": times, "code": code}
+        self._call("POST", "/faults", {**order, "retry_after": retry_after, "skip": skip})
 
     def drop_logs(self, *, lines: int = 0, times: int = 1, pod: str = "") -> None:
         """Cut the next ``times`` log connections after ``lines`` lines."""

@@ -10,8 +10,11 @@ import pytest
 
 from airflow_mlflow_provider.dag import build_dag
 from tests.dag.deployed import Finished, manifest_from
+from tests.dag.pods import deployed_to_pods
 from tests.flow_runs import FlowFile
+from tests.kubernetes_standin import KubernetesStandin
 from tests.services.dag_test import run_dag
+from tests.services.s3 import S3Server
 
 NODES, POINTS, ROUNDS, RATE = 3, 12, 40, 0.01
 
@@ -116,6 +119,20 @@ def test_nodes_under_one_airflow_task_train_one_model_together(port: int, tmp_pa
     file = FlowFile(tmp_path, FLOW)
     manifest = manifest_from(file.path, file.store)
     finished = Finished.of(manifest, run_dag(build_dag(manifest), {"port": port}))
+    _check(finished.artifact("end", "models"), finished.artifact("end", "shards"))
+
+
+@pytest.mark.slow
+@pytest.mark.kubernetes
+def test_nodes_in_pods_of_their_own_train_one_model_together(
+    port: int, s3_server: S3Server, s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = FlowFile(tmp_path, FLOW, store=f"s3://{s3_bucket}/flows")
+    with KubernetesStandin(tmp_path / "cluster") as cluster:
+        monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", cluster.airflow_connection)
+        manifest = deployed_to_pods(manifest_from(file.path, file.store), file.path, cluster, s3_server)
+        finished = Finished.of(manifest, run_dag(build_dag(manifest), {"port": port}))
+        assert len(cluster.admin.pods()) == NODES + 3
     _check(finished.artifact("end", "models"), finished.artifact("end", "shards"))
 
 

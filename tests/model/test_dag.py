@@ -10,12 +10,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_mlflow_provider.dag import build_dag
-from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
-from tests.dag.deployed import Finished, manifest_from
-from tests.flow_runs import FlowFile
+from airflow_mlflow_provider.plan.manifest import encode
+from tests.dag.deployed import Finished
+from tests.model.deploying import dag_name, left_by, shape_manifest
 from tests.model.failures import FAILURES, fault
-from tests.model.flow_text import flow_text
-from tests.model.observed import observed_in
 from tests.model.reference import Expected, interpret
 from tests.model.shapes import SHAPES
 from tests.model.spec import Block, Fault
@@ -29,9 +27,9 @@ QUICK_FAILURES = (("gang_in_foreach", fault("train", "0001-0000", "kill", "retri
 def test_every_shape_is_a_dag_that_airflow_imports_and_serialises(tmp_path: Path) -> None:
     dags = tmp_path / "dags"
     dags.mkdir()
-    names = {shape: _name(shape) for shape in SHAPES}
+    names = {shape: dag_name(shape) for shape in SHAPES}
     for shape, name in names.items():
-        manifest = _manifest(SHAPES[shape], None, name, tmp_path / shape)
+        manifest = shape_manifest(SHAPES[shape], None, name, tmp_path / shape)
         (dags / f"{name}.json").write_bytes(encode(manifest))
         (dags / f"{name}.py").write_text(
             f'from airflow_mlflow_provider.dag import load_flow\n\ndag = load_flow("{name}.json")\n', "utf-8"
@@ -50,7 +48,7 @@ def test_every_shape_is_a_dag_that_airflow_imports_and_serialises(tmp_path: Path
 )
 def test_a_dag_run_does_what_the_model_says(shape: str, tmp_path: Path) -> None:
     flow = SHAPES[shape]
-    assert _run(flow, None, _name(shape), tmp_path) == interpret(flow)
+    assert _run(flow, None, dag_name(shape), tmp_path) == interpret(flow)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +57,7 @@ def test_a_dag_run_does_what_the_model_says(shape: str, tmp_path: Path) -> None:
 )
 def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fault, tmp_path: Path) -> None:
     flow = SHAPES[shape]
-    found, expected = _run(flow, broken, _name(shape), tmp_path), interpret(flow, broken)
+    found, expected = _run(flow, broken, dag_name(shape), tmp_path), interpret(flow, broken)
     assert found.without(expected.open) == expected.without(expected.open)
 
 
@@ -74,16 +72,6 @@ def test_catch_stands_in_for_the_nodes_of_a_gang_that_died_or_were_stopped(tmp_p
 
 
 def _run(flow: Block, broken: Fault | None, name: str, folder: Path) -> Expected:
-    manifest = _manifest(flow, broken, name, folder)
+    manifest = shape_manifest(flow, broken, name, folder)
     run = run_dag(build_dag(manifest), expected=None)
-    finished = Finished.of(manifest, run)
-    return observed_in(finished.ledger, name, finished.run, flow)
-
-
-def _manifest(flow: Block, broken: Fault | None, name: str, folder: Path) -> FlowManifest:
-    file = FlowFile(folder, flow_text(flow, broken, name))
-    return manifest_from(file.path, file.store)
-
-
-def _name(shape: str) -> str:
-    return "Model" + "".join(part.capitalize() for part in shape.split("_"))
+    return left_by(Finished.of(manifest, run), flow)

@@ -30,6 +30,16 @@ def test_inner_index_paths_are_in_lexicographic_order_whatever_the_order_of_the_
     ]
 
 
+@pytest.mark.parametrize(
+    ("width", "each", "sizes"), [(7, 3, [2, 2, 3]), (7, 1, [1] * 7), (7, 10, [7]), (40, 2, [4] * 10)]
+)
+def test_splits_share_instances_on_request_within_the_largest_number_of_them(
+    width: int, each: int, sizes: list[int]
+) -> None:
+    found = elements([Split(path=(), width=width)], 10, each)
+    assert [len(element["paths"]) for element in found] == sizes
+
+
 def test_nothing_to_split_gives_an_empty_list() -> None:
     assert elements([], 512) == []
     assert elements([Split(path=(), width=0)], 512) == []

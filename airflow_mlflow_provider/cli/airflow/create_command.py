@@ -34,6 +34,13 @@ from airflow_mlflow_provider.plan.manifest import Limits, encode
 @click.option("--max-num-splits", type=click.IntRange(1), help="Widest foreach allowed.")
 @click.option("--max-iterations", type=click.IntRange(1), default=get("max_iterations"), show_default=True)
 @click.option("--max-map-width", type=click.IntRange(1), default=get("max_map_width"), show_default=True)
+@click.option(
+    "--splits-per-task",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Splits of a foreach per Airflow task.",
+)
 @click.option("--fuse", is_flag=True, help="Run chains of steps with equal needs as one Airflow task each.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a task has failed.")
 @click.option("--compute", type=click.Choice(["worker", "kubernetes"]), help="Where steps run by default.")
@@ -73,6 +80,7 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
             limits=Limits(
                 max_workers=values["max_workers"],
                 max_map_width=values["max_map_width"],
+                splits_per_task=values["splits_per_task"],
                 max_num_splits=values["max_num_splits"],
                 max_iterations=values["max_iterations"],
                 workflow_timeout=values["workflow_timeout"],

@@ -19,6 +19,7 @@ from airflow_mlflow_provider.runtime.request import UnitRequest
 PREFIX = "airflow-mlflow-provider"
 UNIT_LABEL = f"{PREFIX}/unit"
 ATTEMPT_LABEL = f"{PREFIX}/attempt"
+NODE_LABEL = f"{PREFIX}/node"
 TASK_INSTANCE_ANNOTATION = f"{PREFIX}/task-instance"
 
 _NAME_LENGTH = 63
@@ -47,13 +48,16 @@ def pod_name(request: UnitRequest, try_number: int) -> str:
 
 def tasks_text(request: UnitRequest) -> str:
     """The task ids of a request, shortened for people: ``0002-0007``, or ``0000-and-49-more`` for a shard."""
-    first = task_id(request.paths[0])
+    first = task_id(request.paths[0] if request.node is None else (*request.paths[0], request.node))
     more = len(request.paths) - 1
     return f"{first}-and-{more}-more" if more else first
 
 
 def unit_digest(request: UnitRequest) -> str:
-    """32 hex digits that two requests share if they run the same tasks of the same run in the same store."""
+    """32 hex digits that two requests share if they run the same unit of the same run in the same store.
+
+    The nodes of a gang share it; :data:`NODE_LABEL` tells their pods apart.
+    """
     identity = [request.store, request.flow, request.run, request.steps, request.paths]
     text = json.dumps(identity, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -70,6 +74,7 @@ def labels(request: UnitRequest, try_number: int) -> dict[str, str]:
         f"{PREFIX}/try": str(try_number),
         ATTEMPT_LABEL: str(request.attempt),
         UNIT_LABEL: unit_digest(request),
+        **({} if request.node is None else {NODE_LABEL: str(request.node)}),
     }
     return {key: label_value(value) for key, value in values.items()}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -64,8 +64,10 @@ class PodUnit:
         self._operator = operator
         self._context = context
         self._secrets = dict(secrets or {})
+        self._held: KubernetesPodOperator | None = None
         self._killed = False
-        self._running: RunningPod | None = None
+        self._label = "" if request.node is None else f"[{request.steps[0]}/{names.tasks_text(request)}] "
+        self.running: RunningPod | None = None
 
     @property
     def deferrable(self) -> bool:
@@ -83,15 +85,15 @@ class PodUnit:
         Raises:
             MetaflowException: The pod could not be asked for.
         """
-        return self._to_the_end(self._start()[1])
+        return self._to_the_end(self.start())
 
     def run_or_defer(self) -> PodOutcome:
         """As :meth:`run` for a pod that ends within :data:`PROMPT_S` seconds; as :meth:`defer` for any other."""
-        held, running = self._start()
+        running = self.start()
         outcome = running.await_end(time.monotonic() + PROMPT_S, follow_log=False)
         if outcome is None:
-            self._leave_to_triggerer(held, running)
-        return self._finish(running, outcome)
+            self._leave_to_triggerer()
+        return self.finish(outcome)
 
     def defer(self) -> NoReturn:
         """Start the pod and leave it to the triggerer, which calls ``resume_pod`` of the operator in the end.
@@ -100,7 +102,8 @@ class PodUnit:
             TaskDeferred: To Airflow.
             MetaflowException: The pod could not be asked for.
         """
-        self._leave_to_triggerer(*self._start())
+        self.start()
+        self._leave_to_triggerer()
 
     def resume(self, event: dict[str, Any]) -> PodOutcome:
         """Go on after the trigger: the pod's end, the rest of its log, cleaning up.
@@ -109,28 +112,43 @@ class PodUnit:
             event: What the trigger sent.
         """
         told = msgspec.convert(event["outcome"], PodOutcome)
-        held, wanted = self._hold(event["pod_name"], event["namespace"])
-        api = PodApi(held, wanted.metadata.namespace, self._is_killed)
-        try:
-            pod = api.read(told.pod_name)
-        except Exception as error:
-            raise refusal(error, "read a pod", self._where(wanted)) from error
-        if pod is None or pod.metadata.uid != event["uid"]:
-            self._operator.log.warning("The pod %s is gone, and its log with it.", told.pod_name)
+        if not self.adopt(event):
             return vanished(told.pod_name, told.node) if told.reason == "Unreachable" else told
-        self._running = self._follow(api, pod, event["asked_at"])
+        running = self._running_pod()
         if told.reason == "Unreachable":
             # The triggerer may not see pods, or could not for a while. This worker can.
             self._operator.log.warning("The triggerer lost sight of the pod: %s", told.message)
-            return self._to_the_end(self._running)
-        return self._finish(self._running, final_outcome(pod, _now()) or told)
+            return self._to_the_end(running)
+        return self.finish(running.outcome() or told)
+
+    def adopt(self, event: Mapping[str, Any]) -> bool:
+        """Take up the pod that a trigger has watched; whether it is still there.
+
+        Args:
+            event: ``pod_name``, ``namespace``, ``uid`` and ``asked_at``.
+
+        Raises:
+            MetaflowException: The cluster cannot be asked.
+        """
+        name = str(event["pod_name"])
+        held, wanted = self._hold(name, event["namespace"])
+        api = PodApi(held, wanted.metadata.namespace, self._is_killed)
+        try:
+            pod = api.read(name)
+        except Exception as error:
+            raise refusal(error, "read a pod", self._where(wanted)) from error
+        if pod is None or pod.metadata.uid != event["uid"]:
+            self._operator.log.warning("The pod %s is gone, and its log with it.", name)
+            return False
+        self._held, self.running = held, self._follow(api, pod, event["asked_at"])
+        return True
 
     def kill(self) -> None:
         """Delete the pod, if there is one. For ``on_kill``, which Airflow calls in a signal handler."""
         self._killed = True
-        if self._running is not None:
-            self._operator.log.info("Deleting pod %s: the task was ended.", self._running.name)
-            self._running.kill()
+        if self.running is not None:
+            self._operator.log.info("Deleting pod %s: the task was ended.", self.running.name)
+            self.running.kill()
 
     def _is_killed(self) -> bool:
         return self._killed
@@ -143,9 +161,18 @@ class PodUnit:
         outcome = running.await_end()
         if outcome is None:
             raise MetaflowInternalError(f"Waiting for the pod {running.name} ended before it did.")
-        return self._finish(running, outcome)
+        return self.finish(outcome)
 
-    def _finish(self, running: RunningPod, outcome: PodOutcome) -> PodOutcome:
+    def finish(self, outcome: PodOutcome) -> PodOutcome:
+        """Pass on the rest of the pod's log, and remove the pod and its secret.
+
+        Args:
+            outcome: How it ended.
+
+        Returns:
+            The same, with what Kubernetes' events say of a pod that never started.
+        """
+        running = self._running_pod()
         finished = running.finish(outcome, self._on_finish_action)
         if self._secrets:
             running.delete_secret()
@@ -182,22 +209,36 @@ class PodUnit:
         metadata["annotations"] = {**metadata.get("annotations", {}), **own_annotations}
         return pod
 
-    def _start(self) -> tuple[KubernetesPodOperator, RunningPod]:
-        """Ask for the pod, or find the one that this attempt has already."""
+    def start(self, own: Callable[[PodApi], Any] | None = None) -> RunningPod:
+        """Ask for the pod, or take up the one that is there already.
+
+        Args:
+            own: Finds a pod to go on with; by default one of this try or of an earlier one of the same budget.
+
+        Raises:
+            MetaflowException: The pod could not be asked for.
+        """
         held, wanted = self._hold(names.pod_name(self._request, self._context["ti"].try_number), None)
         api = PodApi(held, wanted.metadata.namespace, self._is_killed)
         asked_at = time.time()
         try:
-            pod = self._own_pod(api, wanted) or self._create(api, wanted)
+            pod = (own or self._own_pod)(api) or self._create(api, wanted)
         except MetaflowException:
             raise
         except Exception as error:
             raise refusal(error, "create a pod", self._where(wanted)) from error
-        self._running = self._follow(api, pod, asked_at)
-        self._operator.log.info("Pod %s in namespace %s.", self._running.name, self._running.namespace)
+        self._held, self.running = held, self._follow(api, pod, asked_at)
+        self._operator.log.info(
+            "%sPod %s in namespace %s.", self._label, self.running.name, self.running.namespace
+        )
         if self._killed:
-            self._running.kill()
-        return held, self._running
+            self.running.kill()
+        return self.running
+
+    def _running_pod(self) -> RunningPod:
+        if self.running is None:
+            raise MetaflowInternalError(f"Step {self._step.name} has no pod yet.")
+        return self.running
 
     def _create(self, api: PodApi, wanted: Any) -> Any:
         if self._killed:
@@ -218,24 +259,21 @@ class PodUnit:
             raise
         return pod
 
-    def _own_pod(self, api: PodApi, wanted: Any) -> Any:
+    def _own_pod(self, api: PodApi) -> Any:
         """A live pod of this attempt or of an earlier one of the same budget, whose worker was lost.
 
         What it commits counts for this try, too. Any other live pod of these tasks is of a run before a clear: it is
         replaced, and deleted.
         """
         own = None
-        counted = range(self._request.attempt, self._request.attempt - self._request.retry_count - 1, -1)
-        for pod in api.find(names.selector(self._request)):
-            name, metadata = pod.metadata.name, pod.metadata
-            if metadata.deletion_timestamp is not None or final_outcome(pod, _now()) is not None:
-                continue
-            if own is None and metadata.labels.get(names.ATTEMPT_LABEL) in map(str, counted):
+        counted = counted_attempts(self._request)
+        for pod in live_pods(api, self._request):
+            if own is None and pod.metadata.labels.get(names.ATTEMPT_LABEL) in map(str, counted):
                 own = pod
-                self._operator.log.info("Going on with the pod %s, whose worker was lost.", name)
+                self._operator.log.info("Going on with the pod %s, whose worker was lost.", pod.metadata.name)
             else:
-                self._operator.log.info("Deleting the pod %s, which %s replaces.", name, wanted.metadata.name)
-                api.delete(name, metadata.uid)
+                self._operator.log.info("Deleting the pod %s: another one replaces it.", pod.metadata.name)
+                api.delete(pod.metadata.name, pod.metadata.uid)
         return own
 
     def _follow(self, api: PodApi, pod: Any, asked_at: float) -> RunningPod:
@@ -246,26 +284,52 @@ class PodUnit:
             start_timeout_s=float(setting(self._manifest, "pod_startup_timeout_s")),
             log=self._operator.log,
             stopped=self._is_killed,
+            label=self._label,
         )
 
-    def _leave_to_triggerer(self, held: KubernetesPodOperator, running: RunningPod) -> NoReturn:
+    def watched(self) -> dict[str, Any]:
+        """The arguments of the :class:`~airflow_mlflow_provider.triggers.pod.PodTrigger` that watches the pod."""
+        running = self._running_pod()
+        if self._held is None:
+            raise MetaflowInternalError(f"Step {self._step.name} has no pod yet.")
+        return {
+            "pod_name": running.name,
+            "namespace": running.namespace,
+            "uid": running.uid,
+            "asked_at": running.asked_at,
+            "start_timeout_s": running.start_timeout_s,
+            "kubernetes_conn_id": self._held.kubernetes_conn_id,
+            # The triggerer's client does not find out by itself whether it is inside the cluster.
+            "in_cluster": self._held.hook.is_in_cluster or None,
+        }
+
+    def _leave_to_triggerer(self) -> NoReturn:
         from airflow_mlflow_provider.triggers.pod import PodTrigger
 
-        trigger = PodTrigger(
-            pod_name=running.name,
-            namespace=running.namespace,
-            uid=running.uid,
-            asked_at=running.asked_at,
-            start_timeout_s=running.start_timeout_s,
-            kubernetes_conn_id=held.kubernetes_conn_id,
-            # The triggerer's client does not find out by itself whether it is inside the cluster.
-            in_cluster=held.hook.is_in_cluster or None,
-        )
-        self._operator.defer(trigger=trigger, method_name="resume_pod")
+        self._operator.defer(trigger=PodTrigger(**self.watched()), method_name="resume_pod")
         raise MetaflowInternalError("Airflow did not defer the task.")
 
     def _where(self, pod: Any) -> dict[str, Any]:
         return {"step": self._step.name, "namespace": pod.metadata.namespace, "pod": pod.metadata.name}
+
+
+def counted_attempts(request: UnitRequest) -> range:
+    """The attempts of the current budget, newest first: what they commit counts for this try."""
+    return range(request.attempt, request.attempt - request.retry_count - 1, -1)
+
+
+def live_pods(api: PodApi, request: UnitRequest) -> list[Any]:
+    """The pods of a unit, of any try, that have not ended and are not about to.
+
+    Args:
+        api: Where they are.
+        request: The unit's; of a gang, that of any node.
+    """
+    return [
+        pod
+        for pod in api.find(names.selector(request))
+        if pod.metadata.deletion_timestamp is None and final_outcome(pod, _now()) is None
+    ]
 
 
 def _now() -> datetime.datetime:

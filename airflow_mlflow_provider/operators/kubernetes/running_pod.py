@@ -45,6 +45,7 @@ class RunningPod:
         start_timeout_s: Seconds that it may take to start.
         log: Airflow's task log, for the lines of the pod's own log among others.
         stopped: Tells whether the task was killed.
+        label: Stands before each line of its log, where there are several pods.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RunningPod:
         start_timeout_s: float,
         log: Logger,
         stopped: Callable[[], bool],
+        label: str = "",
     ) -> None:
         self._api = api
         self._pod = pod
@@ -64,7 +66,7 @@ class RunningPod:
         self._log = log
         self._stopped = stopped
         self._hindrance = ""
-        self._container_log = ContainerLog(api, self.name, lambda line: log.info("%s", line))
+        self._container_log = ContainerLog(api, self.name, lambda line: log.info("%s", f"{label}{line}"))
 
     @property
     def name(self) -> str:
@@ -94,7 +96,7 @@ class RunningPod:
         looked_again = time.monotonic()
         follow_at = looked_again
         while True:
-            outcome = self._look()
+            outcome = self.look()
             if outcome is not None:
                 return outcome
             if until is not None and time.monotonic() >= until:
@@ -134,6 +136,15 @@ class RunningPod:
             self._log.error("The pod did not complete: %s", outcome.summary)
         return outcome
 
+    def outcome(self) -> PodOutcome | None:
+        """How the pod had ended when it was last seen; ``None`` if it had not."""
+        return final_outcome(self._pod, _now())
+
+    def pass_on_log(self) -> None:
+        """Pass on the lines of its log that are there and were not passed on yet."""
+        if started(self._pod):
+            self._container_log.rest()
+
     def kill(self) -> None:
         """Delete the pod from within a signal handler."""
         self._delete(self._api.interrupting())
@@ -158,8 +169,8 @@ class RunningPod:
         except (ApiException, HTTPError) as error:
             self._log.warning("%s", refusal(error, f"delete the pod {self.name}", {}))
 
-    def _look(self) -> PodOutcome | None:
-        """How the pod has ended, or why it will not start; ``None`` while it lives."""
+    def look(self) -> PodOutcome | None:
+        """Look at the pod: how it has ended, or why it will not start; ``None`` while it lives."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 

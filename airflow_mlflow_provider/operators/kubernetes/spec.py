@@ -23,6 +23,7 @@ from airflow_mlflow_provider.operators.kubernetes.resources import (
     placing_resources,
 )
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.meeting import ADDRESS_VARIABLE
 from airflow_mlflow_provider.runtime.request import UnitRequest
 
 Json = dict[str, Any]
@@ -74,7 +75,7 @@ def pod_specification(
         "imagePullPolicy": merged.get("image_pull_policy"),
         "command": command,
         "resources": container_resources(step, merged),
-        "env": _variables(step, manifest, merged, environ, bool(runtime_image)),
+        "env": [*_variables(step, manifest, merged, environ, bool(runtime_image)), *_own_address(request)],
         "envFrom": [{"secretRef": {"name": name}} for name in _names(step, "secrets", merged)],
         "volumeMounts": mounts,
         "securityContext": _camel(merged.get("security_context")),
@@ -115,13 +116,16 @@ def pod_specification(
 def active_deadline(step: StepNode, manifest: FlowManifest, request: UnitRequest) -> int:
     """Seconds after which Kubernetes ends the pod: the backstop behind the alarm in the task.
 
-    The limits of the unit's steps, for as many paths as a worker runs one after another, and ``timeout_grace_s``.
+    The limits of the unit's steps, for as many paths as a worker runs one after another, and ``timeout_grace_s``. A node of
+    a gang may have to wait for the others to start.
     """
     steps = [manifest.graph[name] for name in request.steps if name in manifest.graph] or [step]
     rounds = math.ceil(len(request.paths) / max(request.max_workers, 1))
     iterations = manifest.limits.max_iterations if step.is_loop else 1
     limit = sum(_time_limit(each, manifest) for each in steps) * rounds * iterations
     grace = float(setting(manifest, "timeout_grace_s"))
+    if request.node is not None:
+        grace += float(setting(manifest, "pod_startup_timeout_s"))
     return min(math.ceil(limit + grace), _LONGEST_DEADLINE)
 
 
@@ -173,6 +177,13 @@ def _variables(
         *({"name": name, "value": literal(value)} for name, value in ours.items() if name not in written),
         *variables,
     ]
+
+
+def _own_address(request: UnitRequest) -> list[Json]:
+    """What the first node of a gang tells the others; Kubernetes fills it in when the pod has an address."""
+    if request.node is None:
+        return []
+    return [{"name": ADDRESS_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
 
 
 def _placing(image: str, merged: Json) -> Json:

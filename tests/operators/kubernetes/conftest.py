@@ -14,7 +14,8 @@ import zstandard
 from airflow.sdk import BaseOperator
 from blake3 import blake3
 
-from airflow_mlflow_provider.operators.kubernetes import PodUnit
+from airflow_mlflow_provider.operators.kubernetes import GangUnit, PodUnit
+from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from tests.kubernetes_standin import KubernetesStandin
 from tests.operators.kubernetes import flows
@@ -28,6 +29,7 @@ exec(request["airflow"]["log_url"])
 """
 
 Unit = Callable[..., PodUnit]
+Gang = Callable[..., GangUnit]
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +88,21 @@ def task() -> Task:
 @pytest.fixture
 def unit(cluster: KubernetesStandin, core_v1: Any, s3_server: S3Server, s3_bucket: str, task: Task) -> Unit:
     """Makes units whose pod runs a program: ``unit("print(1)", cpu=2, settings={…}, request={…}, try_number=2)``."""
+    arguments = _arguments(core_v1, s3_server, s3_bucket, task)
+    return lambda program, **how: PodUnit(**arguments(program, **how))
+
+
+@pytest.fixture
+def gang(cluster: KubernetesStandin, core_v1: Any, s3_server: S3Server, s3_bucket: str, task: Task) -> Gang:
+    """Makes gangs whose pods run a program, which finds its index as ``request["node"]``: ``gang("print(1)", size=3, …)``."""
+    arguments = _arguments(core_v1, s3_server, s3_bucket, task)
+    ledger = Ledger(open_store(f"s3://{s3_bucket}/flows"))
+    return lambda program, size, **how: GangUnit(size=size, ledger=ledger, **arguments(program, **how))
+
+
+def _arguments(
+    core_v1: Any, s3_server: S3Server, s3_bucket: str, task: Task
+) -> Callable[..., dict[str, Any]]:
     url = f"s3://{s3_bucket}/flows"
     digest = _store_code(url)
     keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
@@ -100,18 +117,18 @@ def unit(cluster: KubernetesStandin, core_v1: Any, s3_server: S3Server, s3_bucke
         try_number: int = 1,
         asks_airflow: dict[str, str] | None = None,
         **attributes: Any,
-    ) -> PodUnit:
+    ) -> dict[str, Any]:
         given = {"cpu": 0.1, "memory": 100, "disk": 100, "image": "step:1", "secrets": "s3", **attributes}
         node = flows.step(kubernetes=given, **(decorators or {}))
         wanted = flows.request(url, **{"airflow": {"log_url": program}, **(request or {})})
-        return PodUnit(
-            step=node,
-            manifest=flows.manifest(node, url, digest, **(settings or {})),
-            request=wanted,
-            operator=task.operator(),
-            context=flows.context(try_number),
-            secrets=asks_airflow,
-        )
+        return {
+            "step": node,
+            "manifest": flows.manifest(node, url, digest, **(settings or {})),
+            "request": wanted,
+            "operator": task.operator(),
+            "context": flows.context(try_number),
+            "secrets": asks_airflow,
+        }
 
     return make
 

@@ -370,7 +370,7 @@ def test_a_pod_that_waits_says_what_for(
 
 def started_pod(cluster: KubernetesStandin, work: PodUnit) -> str:
     """Start the pod of a unit and forget the unit, as when a worker is lost."""
-    work._start()
+    work.start()
     return str(the_pod(cluster)["created"]["metadata"]["name"])
 
 

@@ -41,7 +41,7 @@ def test_the_secret_belongs_to_the_pod_so_that_it_goes_when_the_worker_is_lost(
     cluster: KubernetesStandin, unit: Unit, core_v1: Any
 ) -> None:
     made = unit("import time\ntime.sleep(60)", asks_airflow=VALUES)
-    _, running = made._start()
+    running = made.start()
     (name,) = _secrets(core_v1)
     (owner,) = core_v1.read_namespaced_secret(name, "default").metadata.owner_references
     assert (owner.kind, owner.name, owner.uid) == ("Pod", running.name, running.uid)

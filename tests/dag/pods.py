@@ -1,0 +1,92 @@
+"""Flows whose steps are pods of the Kubernetes stand-in, with their artifacts in S3."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from kubernetes.client import ApiException, CoreV1Api
+from kubernetes.config import new_client_from_config
+
+from airflow_mlflow_provider.flow.graph import DecoratorSpec
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.runtime.package import build_package
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
+from tests.kubernetes_standin import KubernetesStandin
+from tests.services.s3 import S3Server
+from tests.services.waiting import wait_until
+
+POD = {"cpu": 0.1, "memory": 200, "disk": 100, "image": "step:1", "secrets": "s3"}
+
+
+def in_pods(manifest: FlowManifest, s3_server: S3Server) -> FlowManifest:
+    """The manifest with every step in a pod that reaches the S3 server."""
+    pod = DecoratorSpec("kubernetes", POD)
+    steps = {
+        node.name: msgspec.structs.replace(node, decorators=(*node.decorators, pod))
+        for node in manifest.graph
+    }
+    settings: dict[str, Any] = {
+        "s3_endpoint_url": s3_server.environment()["AWS_ENDPOINT_URL"],
+        "pod_deferrable": False,
+    }
+    graph = msgspec.structs.replace(manifest.graph, steps=steps)
+    return msgspec.structs.replace(manifest, graph=graph, settings=settings)
+
+
+def deployed_to_pods(
+    manifest: FlowManifest, file: Path, cluster: KubernetesStandin, s3_server: S3Server
+) -> FlowManifest:
+    """The same with the flow's code in the store, and a cluster that is as new and has the store's credentials.
+
+    Args:
+        manifest: A flow whose store is on the S3 server.
+        file: Its file.
+        cluster: Where the pods are.
+        s3_server: Where the store is.
+    """
+    cluster.admin.reset()
+    keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
+    api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+    api.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
+    package = build_package(file, with_runtime=True)
+    store = open_store(manifest.store, cache=None)
+    Ledger(store).put_code(package.digest, package.data)
+    store.close()
+    code = msgspec.structs.replace(
+        manifest.code, digest=package.digest, script=package.script, source="package"
+    )
+    return msgspec.structs.replace(in_pods(manifest, s3_server), code=code)
+
+
+@contextmanager
+def out_of_memory(cluster: KubernetesStandin) -> Iterator[None]:
+    """Have the pod that waits run out of memory."""
+    api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+
+    def log_of(name: str) -> str:
+        try:
+            return str(api.read_namespaced_pod_log(name, "default"))
+        except ApiException as error:
+            if error.status not in (400, 404):  # its container has not started yet, or it is gone
+                raise
+            return ""
+
+    def waiting() -> str | None:
+        names = [pod.metadata.name for pod in api.list_namespaced_pod("default").items]
+        return next((name for name in names if "ready to die" in log_of(name)), None)
+
+    def kill() -> None:
+        name = wait_until(waiting, 120, "no pod waits")
+        assert name is not None
+        cluster.admin.out_of_memory(name)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    yield
+    thread.join()
