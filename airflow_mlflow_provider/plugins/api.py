@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from airflow_mlflow_provider.exception import MetaflowException, MetaflowNotFound
 from airflow_mlflow_provider.plugins.resuming import routes as resuming
-from airflow_mlflow_provider.plugins.routes import artifacts, pages, runs, tasks
+from airflow_mlflow_provider.plugins.routes import artifacts, cards, code, logs, pages, runs, tags, tasks
 from airflow_mlflow_provider.plugins.serving import Served
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -19,6 +19,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
     tasks.router,
     artifacts.router,
+    cards.router,
+    code.router,
+    logs.router,
+    tags.router,
     resuming.router,
 )
 

@@ -17,6 +17,7 @@ TaskId = Annotated[
     str, Path(pattern=r"^[a-z0-9-]+$", max_length=200, description="Task id, as in the pathspec.")
 ]
 Attempt = Annotated[int, Path(ge=0, le=9999, description="Number of the attempt, from 0.")]
+CardIndex = Annotated[int, Path(ge=0, le=99, description="Position among the attempt's cards.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="How many items to answer at most.")]
 Cursor = Annotated[
     str, Query(max_length=300, description="`next` of the page before; empty for the first page.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.routing import APIRoute
 
-from airflow_mlflow_provider.plugins.api import create_app
+from tests.plugins.application import application
 from tests.plugins.conftest import FailedRun
 
 pytestmark = pytest.mark.live
@@ -25,6 +25,13 @@ NEEDS = {
     f"GET {RUN}/steps/{{step}}/tasks": "task_instance",
     f"GET {TASK}": "task_instance",
     f"GET {TASK}/artifacts": "xcom",
+    f"GET {RUN}/code": "code",
+    f"GET {RUN}/code/file": "code",
+    f"GET {TASK}/attempts/{{attempt}}/logs/{{stream}}": "task_logs",
+    f"GET {TASK}/attempts/{{attempt}}/cards": "xcom",
+    f"GET {TASK}/attempts/{{attempt}}/cards/{{index}}": "xcom",
+    f"GET {TASK}/attempts/{{attempt}}/cards/{{index}}/page": "xcom",
+    f"PATCH {RUN}/tags": "run",
     "GET /resume/{dag_id}": "run",
     "POST /resume/{dag_id}": "run",
 }
@@ -40,14 +47,14 @@ NAMES = {
     "name": "views.js",
 }
 # What must be asked besides.
-QUERIES = {"GET /resume/{dag_id}": "?origin={}"}
+QUERIES = {f"GET {RUN}/code/file": "?path=broken_flow.py", "GET /resume/{dag_id}": "?origin={}"}
 
 
 def routes() -> set[str]:
     """Method and path of every route that the application has."""
     return {
         f"{method} {route.path}"
-        for route in create_app().routes
+        for route in application().routes
         if isinstance(route, APIRoute)
         for method in route.methods
     }
@@ -55,7 +62,7 @@ def routes() -> set[str]:
 
 def test_every_route_is_in_the_table_and_nothing_else_is_mounted() -> None:
     assert routes() == set(NEEDS)
-    assert all(isinstance(route, APIRoute) for route in create_app().routes)
+    assert all(isinstance(route, APIRoute) for route in application().routes)
 
 
 @pytest.mark.parametrize("route", sorted(NEEDS))

@@ -103,7 +103,7 @@ class RunReader:
             user=record.user,
             parameters=record.parameters,
             configs=manifest.configs,
-            origin=self._reference(record.origin, asker) if record.origin else None,
+            origin=self.reference(record.origin, asker) if record.origin else None,
             trigger=record.trigger,
             doc=manifest.graph.doc,
             code=record.code,
@@ -168,7 +168,8 @@ class RunReader:
         """Number of tasks by state."""
         return dict(Counter(map(self.state, tasks)))
 
-    def _reference(self, run: str, asker: Asker) -> RunReference:
+    def reference(self, run: str, asker: Asker) -> RunReference:
+        """Where another run of the flow is, as far as the user may know."""
         try:
             airflow = self.ledger.run(self.flow, run).airflow
         except MetaflowNotFound:

@@ -30,6 +30,62 @@ export interface AttemptView {
   cards: number[];
 }
 
+/** The cards of an attempt, the highest rank first. */
+export interface CardList {
+  cards: CardRow[];
+}
+
+/** A card in a list. */
+export interface CardRow {
+  index: number;
+  type: string;
+  id: string | null;
+  title: string;
+  status: string;
+  rank: string | null;
+  created_at: number;
+}
+
+/** A file of the code. */
+export interface CodeFile {
+  path: string;
+  size: number;
+  change: "" | "same" | "changed" | "added" | "removed";
+}
+
+/** A file of the code, and the same file of the other run. */
+export interface CodeText {
+  path: string;
+  text: string | null;
+  other: string | null;
+  note: string;
+}
+
+/** The files of a run's code. */
+export interface CodeView {
+  digest: string;
+  script: string;
+  files: CodeFile[];
+  left_out: number;
+  other: RunReference | null;
+  other_digest: string;
+}
+
+/** A line. */
+export interface LogLineView {
+  time: number;
+  source: string;
+  text: string;
+}
+
+/** Some lines of a log, oldest first. */
+export interface LogPage {
+  lines: LogLineView[];
+  begin: number;
+  next: number;
+  size: number;
+}
+
 /** What a resume does. */
 export interface ResumeAnswer {
   origin: string;
@@ -135,6 +191,17 @@ export interface StepStatus {
   ended_at: number | null;
 }
 
+/** Tags to remove, then tags to add, as one change that is made as a whole or not at all. */
+export interface TagChange {
+  remove?: string[];
+  add?: string[];
+}
+
+/** The tags after a change. */
+export interface TagsView {
+  tags: string[];
+}
+
 /** A page of the tasks of a step: those that failed first, then by split. */
 export interface TaskPage {
   splits: SplitRow[];
@@ -179,11 +246,21 @@ export interface TaskView {
 
 export interface Get {
   "/api/dags/{dag_id}/runs/{run_id}": { path: { dag_id: string; run_id: string }; query: Record<string, never>; answer: RunView };
+  "/api/dags/{dag_id}/runs/{run_id}/code": { path: { dag_id: string; run_id: string }; query: { other?: string }; answer: CodeView };
+  "/api/dags/{dag_id}/runs/{run_id}/code/file": { path: { dag_id: string; run_id: string }; query: { path: string; other?: string }; answer: CodeText };
   "/api/dags/{dag_id}/runs/{run_id}/progress": { path: { dag_id: string; run_id: string }; query: Record<string, never>; answer: RunProgress };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks": { path: { step: string; dag_id: string; run_id: string }; query: { under?: string; value?: string; state?: string[]; cursor?: string; limit?: number }; answer: TaskPage };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}": { path: { task: string; step: string; dag_id: string; run_id: string }; query: Record<string, never>; answer: TaskView };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/artifacts": { path: { task: string; dag_id: string; run_id: string; step: string }; query: { name?: string; cursor?: string; limit?: number }; answer: ArtifactPage };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards": { path: { task: string; attempt: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: CardList };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: Record<string, unknown> };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}/page": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: string };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/logs/{stream}": { path: { task: string; attempt: number; stream: "stdout" | "stderr"; dag_id: string; run_id: string; step: string }; query: { start?: number | null; end?: number | null }; answer: LogPage };
   "/resume/{dag_id}": { path: { dag_id: string }; query: { origin: string; step?: string | null; rerun_changed?: boolean; code?: "current" | "origin" }; answer: ResumeAnswer };
+}
+
+export interface Patch {
+  "/api/dags/{dag_id}/runs/{run_id}/tags": { path: { dag_id: string; run_id: string }; query: Record<string, never>; body: TagChange; answer: TagsView };
 }
 
 export interface Post {
