@@ -23,6 +23,7 @@ MODULES = {
     "B7": "b7_objects",
     "B9": "b9_parse",
     "B10": "b10_airflow",
+    "B12": "b12_latest",
     "B13": "b13_objects",
     "B14": "b14_wide_airflow",
 }

@@ -36,7 +36,7 @@ COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 # What makes a run take as long as its tasks do, and a new DAG file be seen in a second or two.
 QUICK = {
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
