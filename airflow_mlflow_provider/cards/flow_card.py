@@ -6,79 +6,30 @@ Made from records alone, so that the Airflow UI may show it: nothing is imported
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from airflow_mlflow_provider.cards.component import Rendered
 from airflow_mlflow_provider.cards.document import CardDocument
 from airflow_mlflow_provider.cards.facts import graph_steps
 from airflow_mlflow_provider.cards.sections import section
+from airflow_mlflow_provider.client.summaries import RunSummary, last_runs
 from airflow_mlflow_provider.exception import MetaflowNotFound
-from airflow_mlflow_provider.plan.identity import ROOT_TASK_ID
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import DoneRecord, RunEnd, RunRecord
+from airflow_mlflow_provider.store.records import RunRecord
 
-_NUMBERS = ("int", "float", "bool")
 _MOST_METRICS = 12
-_AT_ONCE = 8
 _READABLE = ("succeeded", "failed", "terminated")
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """How a run went, as far as its records tell.
-
-    Attributes:
-        record: What it was started with.
-        end: The verdict, ``None`` while there is none.
-        metrics: The numbers among the artifacts of its end step, by name.
-    """
-
-    record: RunRecord
-    end: RunEnd | None
-    metrics: dict[str, float]
-
-    @property
-    def status(self) -> str:
-        """``running``, or the verdict."""
-        return self.end.status if self.end else "running"
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took."""
-        return None if self.end is None else self.end.ended_at - self.record.created_at
-
-
-def last_runs(ledger: Ledger, flow: str, most: int = 10) -> list[RunSummary]:
-    """The newest runs of a flow, newest first; one listing and three reads for each run, done at once.
-
-    Args:
-        ledger: The store's records.
-        flow: Name of the flow.
-        most: How many at most.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    records = ledger.load_runs(flow, ledger.latest(flow, most))
-    manifests: dict[str, FlowManifest] = {
-        digest: decode(ledger.blob(digest), f"manifest of {flow}")
-        for digest in {one.manifest for one in records}
-    }
-
-    def summary(record: RunRecord) -> RunSummary:
-        metrics = _metrics(ledger, record, manifests[record.manifest])
-        return RunSummary(record, ledger.run_end(flow, record.run), metrics)
-
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="flow-card") as pool:
-        return list(pool.map(summary, records))
-
-
 def flow_card(
-    ledger: Ledger, flow: str, manifest: FlowManifest | None = None, most: int = 10
+    ledger: Ledger,
+    flow: str,
+    manifest: FlowManifest | None = None,
+    most: int = 10,
+    runs: Sequence[RunSummary] | None = None,
 ) -> CardDocument:
     """The card of a flow.
 
@@ -87,11 +38,13 @@ def flow_card(
         flow: Name of the flow.
         manifest: The flow as it is deployed; by default as it was in its newest run.
         most: How many runs it shows.
+        runs: The runs it shows, newest first; by default the newest ones.
 
     Raises:
         MetaflowNotFound: The flow has no run, and no manifest was given.
     """
-    runs = last_runs(ledger, flow, most)
+    if runs is None:
+        runs = last_runs(ledger, flow, most)
     if manifest is None:
         if not runs:
             raise MetaflowNotFound(
@@ -119,33 +72,6 @@ def flow_card(
         created_at=time.time(),
         components=[part for part in found if part is not None],
     )
-
-
-def _metrics(ledger: Ledger, run: RunRecord, manifest: FlowManifest) -> dict[str, float]:
-    """Numbers among the artifacts of the end step, from their previews; parameters are not among them."""
-    done = ledger.newest_done(run.flow, run.run, manifest.graph.end, ROOT_TASK_ID)
-    fixed = {spec.attribute for spec in manifest.parameters}
-    return {} if done is None else _numbers(done, fixed)
-
-
-def _numbers(done: DoneRecord, fixed: set[str]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, entry in sorted(done.artifacts.items()):
-        is_number = entry.type in _NUMBERS or entry.type.startswith(("numpy.float", "numpy.int"))
-        text = (entry.preview or {}).get("repr", "") if is_number and not name.startswith("_") else ""
-        number = _number(str(text))
-        if name not in fixed and number is not None:
-            found[name] = number
-    return dict(itertools.islice(found.items(), _MOST_METRICS))
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = {"True": 1.0, "False": 0.0}.get(text)
-        number = float(text) if number is None else number
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _headline(runs: Sequence[RunSummary]) -> list[Rendered]:
