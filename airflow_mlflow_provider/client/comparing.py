@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -70,7 +70,7 @@ def compare(ledger: Ledger, runs: Sequence[RunSummary], seconds: Sequence[Mappin
     return Comparison(
         parameters=_rows(_names(given), given),
         metrics=_rows(_names(run.metrics for run in runs), [run.metrics for run in runs]),
-        seconds=_rows(steps, seconds, differs=lambda values: False),
+        seconds=_rows(steps, seconds),
         circumstances=tuple(row for row in _rows(_names(about), about) if any(row.values)),
     )
 
@@ -79,10 +79,9 @@ def _names(found: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for one in found for name in one))
 
 
-def _rows(
-    names: Iterable[str],
-    found: Sequence[Mapping[str, Any]],
-    differs: Callable[[tuple[Any, ...]], bool] = lambda values: any(one != values[0] for one in values),
-) -> tuple[ComparedValue, ...]:
+def _rows(names: Iterable[str], found: Sequence[Mapping[str, Any]]) -> tuple[ComparedValue, ...]:
     values = {name: tuple(one.get(name) for one in found) for name in names}
-    return tuple(ComparedValue(name, of_runs, differs(of_runs)) for name, of_runs in values.items())
+    return tuple(
+        ComparedValue(name, of_runs, any(value != of_runs[0] for value in of_runs))
+        for name, of_runs in values.items()
+    )

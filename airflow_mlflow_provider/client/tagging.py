@@ -28,6 +28,15 @@ def user_tags(ledger: Ledger, run: RunRecord) -> frozenset[str]:
         return frozenset(run.tags)
 
 
+def user_tags_of(ledger: Ledger, runs: Sequence[RunRecord]) -> list[frozenset[str]]:
+    """The user tags of runs, read at once."""
+    found = zip(runs, ledger.store.get_many([_key(run) for run in runs]), strict=True)
+    return [
+        frozenset(run.tags if data is None else msgspec.json.decode(data, type=list[str]))
+        for run, data in found
+    ]
+
+
 def change_tags(ledger: Ledger, run: RunRecord, remove: Sequence[str], add: Sequence[str]) -> frozenset[str]:
     """Remove, then add, as one atomic change.
 
