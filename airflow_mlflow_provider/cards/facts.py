@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlflow_provider.flow.graph import StepNode
+from airflow_mlflow_provider.flow.graph import DecoratorSpec, StepNode
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
@@ -142,3 +142,19 @@ def graph_steps(manifest: FlowManifest, states: dict[str, Any] | None = None) ->
         }
         for node in graph
     ]
+
+
+def written_decorators(node: StepNode) -> list[str]:
+    """The decorators of a step with their arguments, as they would be written."""
+    return [f"@{spec.name}" + (f"({said})" if (said := written(spec)) else "") for spec in node.decorators]
+
+
+def written(spec: DecoratorSpec) -> str:
+    """The arguments of a decorator; none of one that may hold secrets, and of ``@card``."""
+    # Values of @environment and @secrets may be confidential.
+    if spec.name in ("environment", "secrets", "card"):
+        return ""
+    known = (
+        f"{name}={value!r}" for name, value in spec.attributes.items() if value not in (None, "", [], {})
+    )
+    return ", ".join(known)

@@ -74,6 +74,20 @@ def flow_card(
     )
 
 
+def schedule_text(manifest: FlowManifest) -> str:
+    """When a flow is run, as it is deployed, else as it is written; ``""`` if only when somebody starts it."""
+    if manifest.schedule is not None:
+        return f"{manifest.schedule.cron} ({manifest.schedule.timezone})"
+    written = next((spec.attributes for spec in manifest.flow_decorators if spec.name == "schedule"), None)
+    if written is None:
+        return ""
+    zone = written.get("timezone") or "UTC"
+    if written.get("cron"):
+        return f"{written['cron']} ({zone}), once it is deployed"
+    often = next((name for name in ("weekly", "hourly", "daily") if written.get(name)), "not at all")
+    return f"{often} ({zone}), once it is deployed"
+
+
 def _headline(runs: Sequence[RunSummary]) -> list[Rendered]:
     ended = [run for run in runs if run.status in _READABLE]
     if not ended:
@@ -124,7 +138,7 @@ def _about(manifest: FlowManifest, runs: Sequence[RunSummary]) -> Rendered:
         ["Owner", manifest.deployer or ", ".join(people)],
         ["Started by", ", ".join(people)],
         ["Project", ", ".join(str(owner) for owner in owners if owner)],
-        ["Schedule", _schedule(manifest)],
+        ["Schedule", schedule_text(manifest) or "none"],
         ["Triggered by", ", ".join(trigger.asset for trigger in manifest.triggers)],
         ["Exit hooks", ", ".join(f"{hook.name} on {hook.on}" for hook in manifest.exit_hooks)],
         ["DAG", manifest.dag_id],
@@ -134,20 +148,6 @@ def _about(manifest: FlowManifest, runs: Sequence[RunSummary]) -> Rendered:
         ["Tags", ", ".join(manifest.tags)],
     ]
     return {"type": "facts", "items": [item for item in items if item[1]]}
-
-
-def _schedule(manifest: FlowManifest) -> str:
-    """When it is run: as it is deployed, else as it is written."""
-    if manifest.schedule is not None:
-        return f"{manifest.schedule.cron} ({manifest.schedule.timezone})"
-    written = next((spec.attributes for spec in manifest.flow_decorators if spec.name == "schedule"), None)
-    if written is None:
-        return "none"
-    zone = written.get("timezone") or "UTC"
-    if written.get("cron"):
-        return f"{written['cron']} ({zone}), once it is deployed"
-    often = next((name for name in ("weekly", "hourly", "daily") if written.get(name)), "not at all")
-    return f"{often} ({zone}), once it is deployed"
 
 
 def _parameters(manifest: FlowManifest) -> Rendered | None:

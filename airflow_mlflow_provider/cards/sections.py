@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_mlflow_provider.cards.component import Rendered
-from airflow_mlflow_provider.cards.facts import TaskFacts, graph_steps
+from airflow_mlflow_provider.cards.facts import TaskFacts, graph_steps, written
 from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.flow.graph import DecoratorSpec
 from airflow_mlflow_provider.store.records import ArtifactEntry, DoneRecord, ExceptionRecord
 
 _MOST_ARTIFACTS = 200
@@ -119,18 +118,8 @@ def _environment(facts: TaskFacts) -> Rendered:
         ["Script", manifest.code.script],
         ["Store", facts.ledger.store.url],
     ]
-    items += [[f"@{spec.name}", _written(spec)] for spec in facts.node.decorators if _written(spec)]
+    items += [[f"@{spec.name}", said] for spec in facts.node.decorators if (said := written(spec))]
     return {"type": "facts", "items": [item for item in items if item[1]]}
-
-
-def _written(spec: DecoratorSpec) -> str:
-    # Values of @environment and @secrets may be confidential.
-    if spec.name in ("environment", "secrets", "card"):
-        return ""
-    known = (
-        f"{name}={value!r}" for name, value in spec.attributes.items() if value not in (None, "", [], {})
-    )
-    return ", ".join(known)
 
 
 def _error(title: str, error: ExceptionRecord) -> Rendered:

@@ -21,6 +21,8 @@ FOLDER = REPOSITORY / "build" / "demo"
 WATCH_SECONDS = 1.0
 SHOWN_CHARACTERS = 200
 INTERRUPTED = 130
+# Where Airflow shows the tab that the provider adds to a DAG run.
+RUN_TAB = "plugin/flow"
 
 
 def main() -> int:
@@ -44,9 +46,11 @@ def main() -> int:
     display = Display()
     try:
         with demo_folder() as folder, running(LocalAirflow(folder), display) as airflow:
-            show(airflow, flows, options.flow, display)
-            if not options.stop_after:
-                serve(airflow, display)
+            tab = show(airflow, flows, options.flow, display)
+            if options.stop_after:
+                say_tab(tab, display)
+            else:
+                serve(airflow, tab, display)
     except DemoFailed as error:
         display.failed(str(error))
         return 1
@@ -90,8 +94,11 @@ def running(airflow: LocalAirflow, display: Display) -> Iterator[LocalAirflow]:
         airflow.stop()
 
 
-def show(airflow: LocalAirflow, flows: dict[str, Path], flow: str, display: Display) -> None:
+def show(airflow: LocalAirflow, flows: dict[str, Path], flow: str, display: Display) -> str:
     """Deploy all examples while Airflow starts, run one, print what came out.
+
+    Returns:
+        Address of the run's tab in Airflow.
 
     Raises:
         DemoFailed: Something went wrong; the message says what.
@@ -112,12 +119,22 @@ def show(airflow: LocalAirflow, flows: dict[str, Path], flow: str, display: Disp
         display.say(
             f"  {name} = {text[:SHOWN_CHARACTERS]}{'…' if len(text) > SHOWN_CHARACTERS else ''}", markup=False
         )
-    display.say(f"[bold]The run[/] {flow}/{started.run}:\n  {started.url}")
     display.say(f"[bold]Airflow[/], without a login, for whoever is on this machine:\n  {airflow.url}")
+    return f"{started.url}/{RUN_TAB}"
 
 
-def serve(airflow: LocalAirflow, display: Display) -> None:
+def say_tab(tab: str, display: Display) -> None:
+    """Say where the run is to be seen."""
+    display.say(f"[bold]The run[/], its graph, artifacts, code and logs:\n  {tab}")
+
+
+def serve(airflow: LocalAirflow, tab: str, display: Display) -> None:
     """Leave Airflow running until Ctrl-C.
+
+    Args:
+        airflow: What runs.
+        tab: Address of the run's tab.
+        display: Where to say so.
 
     Raises:
         DemoFailed: One of its processes ended.
@@ -128,6 +145,7 @@ def serve(airflow: LocalAirflow, display: Display) -> None:
     display.say(
         f"  {os.path.relpath(sys.executable)} dags_examples/digits_search_flow.py airflow trigger --wait"
     )
+    say_tab(tab, display)
     display.say("\nPress Ctrl-C to stop.")
     try:
         while True:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.services.airflow_database import clean_environment
+from tests.services.browser import chromium
 from tests.services.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -59,6 +60,15 @@ class Demo:
 
         wait_until(printed, DEMO_SECONDS, lambda: f"{text!r} in:\n{self.text()}")
 
+    @property
+    def tab(self) -> str:
+        """Address of the finished run's tab."""
+        found = re.search(
+            r"^  (http://127\.0\.0\.1:\d+/dags/HelloFlow/runs/\S+/plugin/flow)$", self.text(), re.MULTILINE
+        )
+        assert found is not None, self.text()
+        return found[1]
+
     def left_behind(self) -> list[str]:
         """Processes of its Airflow, the demo itself aside."""
         found = []
@@ -102,7 +112,17 @@ def test_it_goes_from_nothing_to_a_result_and_ends(tmp_path: Path) -> None:
     assert demo.wait(DEMO_SECONDS) == 0, demo.text()
     assert re.search(r"^  total = 5$", demo.text(), re.MULTILINE)
     assert re.search(r"^  http://127\.0\.0\.1:\d+$", demo.text(), re.MULTILINE)
+    assert demo.tab == demo.text().strip().splitlines()[-1].strip()
     assert demo.left_behind() == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_its_last_address_is_the_finished_run_without_a_login(serving: Demo) -> None:
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(serving.tab)
+        page.frame_locator("iframe").get_by_text("succeeded").first.wait_for(timeout=120_000)
 
 
 @pytest.mark.slow
