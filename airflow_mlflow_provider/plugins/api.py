@@ -11,7 +11,19 @@ from fastapi.responses import JSONResponse, Response
 
 from airflow_mlflow_provider.exception import MetaflowException, MetaflowNotFound
 from airflow_mlflow_provider.plugins.resuming import routes as resuming
-from airflow_mlflow_provider.plugins.routes import artifacts, cards, code, logs, pages, runs, tags, tasks
+from airflow_mlflow_provider.plugins.routes import (
+    artifacts,
+    cards,
+    code,
+    flows,
+    instances,
+    logs,
+    pages,
+    runs,
+    searching,
+    tags,
+    tasks,
+)
 from airflow_mlflow_provider.plugins.serving import Served
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -23,6 +35,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     code.router,
     logs.router,
     tags.router,
+    instances.router,
+    flows.router,
+    searching.router,
     resuming.router,
 )
 

@@ -27,7 +27,7 @@ class _LateApp:
 
 
 class FlowPlugin(AirflowPlugin):
-    """Adds the tab "Flow" to DAG runs, the routes behind it, links of task instances, and what long-lived processes import for those they fork."""
+    """Adds tabs to DAGs, DAG runs and task instances, a page to the navigation, the routes behind them, links of task instances, and what long-lived processes import for those they fork."""
 
     name = "flows"
     global_operator_extra_links = [OriginRunLink(), ResumeLink()]  # noqa: RUF012 - Airflow's form
@@ -39,5 +39,24 @@ class FlowPlugin(AirflowPlugin):
             "href": f"{URL_PREFIX}/view/run/{{DAG_ID}}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "flow",
-        }
+        },
+        {
+            "name": "Step",
+            "href": f"{URL_PREFIX}/view/task/{{DAG_ID}}/{{RUN_ID}}/{{TASK_ID}}/{{MAP_INDEX}}",
+            "destination": "task_instance",
+            "url_route": "step",
+        },
+        {
+            "name": "Flow",
+            "href": f"{URL_PREFIX}/view/flow/{{DAG_ID}}",
+            "destination": "dag",
+            "url_route": "flow-overview",
+        },
+        {
+            "name": "Flows",
+            "href": f"{URL_PREFIX}/view/flows",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "flows",
+        },
     ]

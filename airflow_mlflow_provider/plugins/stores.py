@@ -24,13 +24,13 @@ def ledger_at(url: str) -> Ledger:
     return Ledger(store_at(url))
 
 
-def deployments() -> Deployments:
-    """The deployments of the store that the API server is configured with.
+def deployment_store() -> Store:
+    """The store that the API server is configured with, which knows what is deployed.
 
     Raises:
-        MetaflowNotFound: The store is not configured.
+        MetaflowNotFound: It is not configured.
     """
-    return Deployments(store_at(_root()))
+    return store_at(_root())
 
 
 def deployed_manifest(dag_id: str) -> FlowManifest:
@@ -39,7 +39,7 @@ def deployed_manifest(dag_id: str) -> FlowManifest:
     Raises:
         MetaflowNotFound: The store is not configured, or nothing is deployed as this DAG.
     """
-    record = deployments().find(dag_id)
+    record = Deployments(deployment_store()).find(dag_id)
     if record is None:
         raise MetaflowNotFound(
             f"No flow is deployed as the DAG {dag_id} from {_root()}.",

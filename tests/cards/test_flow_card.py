@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_mlflow_provider.cards.document import CardDocument
-from airflow_mlflow_provider.cards.flow_card import flow_card, last_runs
+from airflow_mlflow_provider.cards.flow_card import flow_card
+from airflow_mlflow_provider.client.summaries import last_runs
 from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store

@@ -102,7 +102,9 @@ def test_a_page_says_where_the_next_one_begins(runs: tuple[Ledger, list[RunRecor
 
 def test_when_the_time_is_up_the_search_says_so_and_can_go_on(runs: tuple[Ledger, list[RunRecord]]) -> None:
     hurried = Search(runs[0], {"FoundFlow": ["FoundFlow"]}, seconds=0.0)
-    places, found, after = [], [], ""
+    places: list[str] = []
+    found: list[Finding] = []
+    after = ""
     while True:
         page = hurried.page("best", "tag", after)
         found += page.found

@@ -32,6 +32,17 @@ NEEDS = {
     f"GET {TASK}/attempts/{{attempt}}/cards/{{index}}": "xcom",
     f"GET {TASK}/attempts/{{attempt}}/cards/{{index}}/page": "xcom",
     f"PATCH {RUN}/tags": "run",
+    f"GET {TASK}/inputs": "xcom",
+    f"GET {TASK}/attempts/{{attempt}}/circumstances": "task_instance",
+    f"GET {RUN}/instances/{{task_id}}/{{map_index}}": "task_instance",
+    "GET /api/flows": "login",
+    "GET /api/search": "login",
+    "GET /api/dags/{dag_id}/card": "run",
+    "GET /api/dags/{dag_id}/runs": "run",
+    "GET /api/dags/{dag_id}/comparison": "task_instance",
+    "GET /api/dags/{dag_id}/numbers": "xcom",
+    "GET /api/dags/{dag_id}/trend": "xcom",
+    "GET /api/dags/{dag_id}/reuse": "task_instance",
     "GET /resume/{dag_id}": "run",
     "POST /resume/{dag_id}": "run",
 }
@@ -47,7 +58,13 @@ NAMES = {
     "name": "views.js",
 }
 # What must be asked besides.
-QUERIES = {f"GET {RUN}/code/file": "?path=broken_flow.py", "GET /resume/{dag_id}": "?origin={}"}
+QUERIES = {
+    f"GET {RUN}/code/file": "?path=broken_flow.py",
+    "GET /resume/{dag_id}": "?origin={}",
+    "GET /api/search": "?query=Broken",
+    "GET /api/dags/{dag_id}/comparison": "?run={}",
+    "GET /api/dags/{dag_id}/trend": "?step=start&name=limit",
+}
 
 
 def routes() -> set[str]:

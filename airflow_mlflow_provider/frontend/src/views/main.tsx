@@ -5,12 +5,18 @@ import { followTheme } from "../shared/theme";
 import "../shared/theme.css";
 import { pagePath } from "./address";
 import { root } from "./api/client";
+import { FlowTab } from "./flow/flow";
+import { FlowsPage } from "./flows/flows";
 import { RunPage } from "./run/run";
+import { TaskTab } from "./task/task";
 import "./views.css";
 
 /** What each view makes of the rest of the page's address. */
 const views: Record<string, (parts: string[]) => ComponentChild> = {
+  flow: ([dagId = ""]) => <FlowTab dagId={dagId} />,
+  flows: () => <FlowsPage />,
   run: ([dagId = "", runId = ""]) => <RunPage dagId={dagId} runId={runId} />,
+  task: ([dagId = "", runId = "", taskId = "", mapIndex = "-1"]) => <TaskTab dagId={dagId} runId={runId} taskId={taskId} mapIndex={mapIndex} />,
 };
 
 followTheme();

@@ -30,6 +30,13 @@ export interface AttemptView {
   cards: number[];
 }
 
+/** What the cache did for a task. */
+export interface CacheVerdict {
+  is_hit: boolean;
+  why: string;
+  task: TaskPlace | null;
+}
+
 /** The cards of an attempt, the highest rank first. */
 export interface CardList {
   cards: CardRow[];
@@ -44,6 +51,17 @@ export interface CardRow {
   status: string;
   rank: string | null;
   created_at: number;
+}
+
+/** What a task ran in, and how to run it again. */
+export interface Circumstances {
+  facts: Record<string, string>;
+  decorators: string[];
+  packages: Record<string, string>;
+  cache: CacheVerdict | null;
+  origin: TaskPlace | null;
+  spin: string;
+  spin_note: string;
 }
 
 /** A file of the code. */
@@ -71,6 +89,99 @@ export interface CodeView {
   other_digest: string;
 }
 
+/** One fact of all runs that are compared. */
+export interface ComparedRow {
+  name: string;
+  values: unknown[];
+  differs: boolean;
+}
+
+/** Runs side by side. */
+export interface ComparisonView {
+  runs: RunMark[];
+  parameters: ComparedRow[];
+  metrics: ComparedRow[];
+  seconds: ComparedRow[];
+  circumstances: ComparedRow[];
+}
+
+/** A page of findings. */
+export interface FindingPage {
+  found: FindingView[];
+  next: string;
+  is_full: boolean;
+}
+
+/** Something that was found. */
+export interface FindingView {
+  kind: string;
+  pathspec: string;
+  dag_id: string;
+  dag_run_id: string | null;
+  created_at: number | null;
+  tags: string[];
+  type: string;
+  preview: Record<string, unknown> | null;
+}
+
+/** A page of the flows that the user may read, by DAG. */
+export interface FlowPage {
+  flows: FlowRow[];
+  total: number;
+  next: string;
+}
+
+/** A flow that is deployed as a DAG. */
+export interface FlowRow {
+  dag_id: string;
+  flow: string;
+  doc: string;
+  owner: string;
+  schedule: string;
+  tags: string[];
+  step_count: number;
+  runs: RunMark[];
+}
+
+/** An artifact that a task started from. */
+export interface InputArtifact {
+  name: string;
+  type: string;
+  size: number;
+  preview: Record<string, unknown> | null;
+  made_by: TaskPlace | null;
+  is_given: boolean;
+  was_read: boolean;
+}
+
+/** What a task started from. */
+export interface InputPage {
+  artifacts: InputArtifact[];
+  read_from_inputs: string[];
+  total: number;
+  next: string;
+}
+
+/** A task that a task instance runs. */
+export interface InstanceTask {
+  step: string;
+  task: string;
+  state: string;
+  labels: SplitLabel[];
+  iteration: number | null;
+  is_taken_over: boolean;
+}
+
+/** What a task instance stands for. */
+export interface InstanceView {
+  run: string;
+  label: string;
+  steps: string[];
+  tasks: InstanceTask[];
+  task_count: number;
+  note: string;
+}
+
 /** A line. */
 export interface LogLineView {
   time: number;
@@ -84,6 +195,11 @@ export interface LogPage {
   begin: number;
   next: number;
   size: number;
+}
+
+/** The numbers among a flow's artifacts. */
+export interface NumericArtifacts {
+  steps: Record<string, string[]>;
 }
 
 /** What a resume does. */
@@ -119,6 +235,27 @@ export interface ResumedRun {
   paused: boolean;
 }
 
+/** What the cache did for the last runs of a flow. */
+export interface ReuseView {
+  steps: string[];
+  runs: RunReuse[];
+}
+
+/** A run in a row of runs. */
+export interface RunMark {
+  run: string;
+  dag_run_id: string;
+  status: string;
+  created_at: number;
+  seconds: number | null;
+}
+
+/** A page of the runs of a DAG, newest first. */
+export interface RunPage {
+  runs: RunRow[];
+  next: string;
+}
+
 /** How far a run is. */
 export interface RunProgress {
   status: string;
@@ -130,6 +267,21 @@ export interface RunReference {
   pathspec: string;
   dag_id?: string | null;
   dag_run_id?: string | null;
+}
+
+/** What the cache did for a run. */
+export interface RunReuse {
+  mark: RunMark;
+  steps: StepReuseView[];
+}
+
+/** A run with what is compared. */
+export interface RunRow {
+  mark: RunMark;
+  started_by: string;
+  tags: string[];
+  parameters: Record<string, unknown>;
+  metrics: Record<string, number>;
 }
 
 /** A run. */
@@ -182,6 +334,14 @@ export interface StepOutline {
   decorators: string[];
 }
 
+/** What the cache did for a step of a run. */
+export interface StepReuseView {
+  step: string;
+  hits: number;
+  looked: number;
+  why: string[];
+}
+
 /** How the tasks of a step stand. */
 export interface StepStatus {
   name: string;
@@ -208,6 +368,15 @@ export interface TaskPage {
   tasks: TaskRow[];
   total: number;
   next: string;
+}
+
+/** Where a task is, in the store and in Airflow. */
+export interface TaskPlace {
+  pathspec: string;
+  dag_id?: string | null;
+  dag_run_id?: string | null;
+  task_id?: string | null;
+  map_index?: number;
 }
 
 /** A task that another came from. */
@@ -244,10 +413,34 @@ export interface TaskView {
   metadata: Record<string, string>;
 }
 
+/** An artifact in one run. */
+export interface TrendPointView {
+  run: string;
+  dag_run_id: string;
+  created_at: number;
+  mean: number;
+  lowest: number;
+  highest: number;
+  tasks: number;
+}
+
+/** A number from run to run. */
+export interface TrendView {
+  step: string;
+  name: string;
+  points: TrendPointView[];
+}
+
 export interface Get {
+  "/api/dags/{dag_id}/card": { path: { dag_id: string }; query: { runs?: number }; answer: Record<string, unknown> };
+  "/api/dags/{dag_id}/comparison": { path: { dag_id: string }; query: { run: string[] }; answer: ComparisonView };
+  "/api/dags/{dag_id}/numbers": { path: { dag_id: string }; query: Record<string, never>; answer: NumericArtifacts };
+  "/api/dags/{dag_id}/reuse": { path: { dag_id: string }; query: { runs?: number }; answer: ReuseView };
+  "/api/dags/{dag_id}/runs": { path: { dag_id: string }; query: { cursor?: string; limit?: number }; answer: RunPage };
   "/api/dags/{dag_id}/runs/{run_id}": { path: { dag_id: string; run_id: string }; query: Record<string, never>; answer: RunView };
   "/api/dags/{dag_id}/runs/{run_id}/code": { path: { dag_id: string; run_id: string }; query: { other?: string }; answer: CodeView };
   "/api/dags/{dag_id}/runs/{run_id}/code/file": { path: { dag_id: string; run_id: string }; query: { path: string; other?: string }; answer: CodeText };
+  "/api/dags/{dag_id}/runs/{run_id}/instances/{task_id}/{map_index}": { path: { task_id: string; map_index: number; dag_id: string; run_id: string }; query: Record<string, never>; answer: InstanceView };
   "/api/dags/{dag_id}/runs/{run_id}/progress": { path: { dag_id: string; run_id: string }; query: Record<string, never>; answer: RunProgress };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks": { path: { step: string; dag_id: string; run_id: string }; query: { under?: string; value?: string; state?: string[]; cursor?: string; limit?: number }; answer: TaskPage };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}": { path: { task: string; step: string; dag_id: string; run_id: string }; query: Record<string, never>; answer: TaskView };
@@ -255,7 +448,12 @@ export interface Get {
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards": { path: { task: string; attempt: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: CardList };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: Record<string, unknown> };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}/page": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: string };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/circumstances": { path: { task: string; attempt: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: Circumstances };
   "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/logs/{stream}": { path: { task: string; attempt: number; stream: "stdout" | "stderr"; dag_id: string; run_id: string; step: string }; query: { start?: number | null; end?: number | null }; answer: LogPage };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/inputs": { path: { step: string; task: string; dag_id: string; run_id: string }; query: { cursor?: string; limit?: number }; answer: InputPage };
+  "/api/dags/{dag_id}/trend": { path: { dag_id: string }; query: { step: string; name: string; runs?: number }; answer: TrendView };
+  "/api/flows": { path: Record<string, never>; query: { text?: string; cursor?: string; limit?: number }; answer: FlowPage };
+  "/api/search": { path: Record<string, never>; query: { query: string; by?: "pathspec" | "tag" | "artifact"; cursor?: string; limit?: number }; answer: FindingPage };
   "/resume/{dag_id}": { path: { dag_id: string }; query: { origin: string; step?: string | null; rerun_changed?: boolean; code?: "current" | "origin" }; answer: ResumeAnswer };
 }
 
