@@ -139,24 +139,6 @@ class ResumedRun(msgspec.Struct, frozen=True):
 
 
 def start_resumed(
-    rest: AirflowRest,
-    ledger: Ledger,
-    manifest: FlowManifest,
-    plan: ResumePlan,
-    values: Mapping[str, Any],
-    dag_run_id: str,
-) -> StartedRun:
-    """Start the DAG run that resumes another run.
-
-    Raises:
-        AirflowApiError: Airflow refused.
-        ObjectExists: There is such a run already.
-    """
-    record = store_resumed(ledger, manifest, plan, values, dag_run_id)
-    return start_run(rest, manifest.dag_id, record.parameters, dag_run_id)
-
-
-def resume_in_airflow(
     rest: AirflowRest, ledger: Ledger, deployed: FlowManifest, options: ResumeOptions, dag_run_id: str
 ) -> ResumedRun:
     """Start the DAG run that resumes another run.

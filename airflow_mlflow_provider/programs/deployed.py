@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from airflow_mlflow_provider.client import get_metadata
 from airflow_mlflow_provider.client.scope import ledger_of
@@ -12,7 +12,7 @@ from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.ending import delete_deployment
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
 from airflow_mlflow_provider.deploy.rest import AirflowRest
-from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, start_resumed
+from airflow_mlflow_provider.deploy.resuming import ResumeOptions, find_origin, start_resumed
 from airflow_mlflow_provider.deploy.runs import (
     find_dag_run,
     new_dag_run_id,
@@ -167,12 +167,22 @@ class AirflowDeployedFlow(DeployedFlow):
         start_run(rest, self.name, values, dag_run_id)
         return AirflowTriggeredRun(self, dag_run_id)
 
-    def resume(self, origin_run_id: str, step: str | None = None, **kwargs: Any) -> AirflowTriggeredRun:
+    def resume(
+        self,
+        origin_run_id: str,
+        step: str | None = None,
+        *,
+        rerun_changed: bool = False,
+        code: Literal["current", "origin"] = "current",
+        **kwargs: Any,
+    ) -> AirflowTriggeredRun:
         """Start a run that takes over what has finished in another one.
 
         Args:
-            origin_run_id: The other run, a local one or one in Airflow.
+            origin_run_id: The other run, a local one or one in Airflow: its run id, ``Flow/run`` or the id of its DAG run.
             step: Step to run again with all that follows it.
+            rerun_changed: Whether steps whose code has changed since run again.
+            code: Whose code runs: what is deployed now, or that of the origin.
             kwargs: Values of parameters that differ from the origin's.
 
         Raises:
@@ -181,10 +191,12 @@ class AirflowDeployedFlow(DeployedFlow):
         """
         ledger, manifest = self._ledger, self.manifest
         values = conf_values(manifest, ledger, kwargs, f"{self!r}.resume()")
-        plan = plan_deployed_resume(ledger, manifest, ResumeOptions(origin_run_id, step, values))
+        options = ResumeOptions(
+            find_origin(ledger, manifest, origin_run_id).run, step, values, rerun_changed, code
+        )
         rest = self._parsed()
         dag_run_id = new_dag_run_id()
-        start_resumed(rest, ledger, manifest, plan, values, dag_run_id)
+        start_resumed(rest, ledger, manifest, options, dag_run_id)
         return AirflowTriggeredRun(self, dag_run_id)
 
     def list_runs(self, states: list[str] | None = None) -> Iterator[AirflowTriggeredRun]:

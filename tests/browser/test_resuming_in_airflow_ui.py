@@ -37,7 +37,7 @@ def test_the_button_of_the_tab_starts_a_run_whose_finished_steps_are_shown_at_on
     browser_page: Page, failed: FailedRun
 ) -> None:
     # From the page of the task that failed: its link leads to the tab, and the tab resumes.
-    browser_page.goto(f"{run_path(failed, failed.dag_run_id)}/tasks/left")
+    browser_page.goto(f"{run_path(failed, failed.dag_run_id)}/tasks/left/details")
     link = browser_page.get_by_role("link", name="Resume", exact=True)
     address = link.get_attribute("href", timeout=SECONDS)
     assert address == f"{run_path(failed, failed.dag_run_id)}/plugin/flow"
@@ -52,7 +52,7 @@ def test_the_button_of_the_tab_starts_a_run_whose_finished_steps_are_shown_at_on
     tab.get_by_role("button", name="Open it").click()
     browser_page.wait_for_url(f"**{run_path(failed, dag_run_id)}**")
 
-    browser_page.goto(f"{run_path(failed, dag_run_id)}/tasks/body/mapped/0")
+    browser_page.goto(f"{run_path(failed, dag_run_id)}/tasks/body/mapped/0/details")
     browser_page.get_by_text(f"Taken over from ThreeFailuresFlow/{failed.run}/body/0000").first.wait_for(
         timeout=SECONDS
     )
@@ -74,10 +74,9 @@ def test_clearing_the_tasks_that_failed_goes_on_in_the_same_run(
     found = failed.records
     assert found.attempts("left", "0") == [0]
     browser_page.goto(run_path(failed, failed.dag_run_id))
-    browser_page.get_by_role("button", name=re.compile("Clear Dag Run", re.IGNORECASE)).first.click(
-        timeout=SECONDS
-    )
-    browser_page.get_by_role("button", name="Clear only failed tasks").click()
+    # Its name is that of its short cut.
+    browser_page.get_by_role("button", name="Press shift+c to clear").first.click(timeout=SECONDS)
+    browser_page.get_by_text("Clear only failed tasks").click()
     screenshot(browser_page, "resume-clear")
     browser_page.get_by_role("button", name="Confirm").click()
     wait_until(

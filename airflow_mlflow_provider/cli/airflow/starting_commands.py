@@ -19,7 +19,13 @@ from airflow_mlflow_provider.cli.parameter_options import (
 )
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.rest import AirflowRest
-from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, start_resumed
+from airflow_mlflow_provider.deploy.resuming import (
+    ResumeOptions,
+    find_origin,
+    plan_deployed_resume,
+    resumed_manifest,
+    start_resumed,
+)
 from airflow_mlflow_provider.deploy.runs import (
     StartedRun,
     check_conf,
@@ -31,6 +37,7 @@ from airflow_mlflow_provider.deploy.runs import (
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.runtime.included_files import keep_given_files
+from airflow_mlflow_provider.runtime.resume import ResumeSummary
 
 _A_YEAR = 31_536_000.0
 
@@ -61,8 +68,17 @@ def trigger(flow_class: type[FlowSpec]) -> click.Command:
 def resume(flow_class: type[FlowSpec]) -> click.Command:
     """The command of a flow; parameters that differ from the origin's are options."""
     options: list[click.Parameter] = [
-        click.Argument(["step_to_rerun"], required=False),
-        click.Option(["--origin-run-id"], required=True, help="The run to resume, local or on Airflow."),
+        click.Argument(["step_to_rerun"], required=False, metavar="[RUN]"),
+        click.Argument(["step_of_run"], required=False, metavar="[STEP]"),
+        click.Option(["--origin-run-id"], help="The run to resume, local or on Airflow, instead of RUN."),
+        click.Option(["--rerun-changed"], is_flag=True, help="Run steps again whose code has changed."),
+        click.Option(
+            ["--code"],
+            type=click.Choice(["current", "origin"]),
+            default="current",
+            show_default=True,
+            help="Whose code runs: what is deployed now, or that of the origin.",
+        ),
         click.Option(["--dry-run"], is_flag=True, help="Tell what would be taken over and what would run."),
         click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
         click.Option(["--wait/--no-wait"], default=False, help="Wait until the run has ended."),
@@ -107,20 +123,46 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
 @click.pass_context
 def _resume(ctx: click.Context, /, **values: Any) -> int:
     airflow: AirflowSession = ctx.obj
+    origin, step = _origin_and_step(values)
     manifest = airflow.deployed().flow_manifest()
     changed = explicit_parameters(airflow.session.flow_class, values)
     changed = keep_given_files(airflow.session.flow_class, manifest, changed, airflow.ledger)
-    options = ResumeOptions(values["origin_run_id"], values["step_to_rerun"], changed)
-    plan = plan_deployed_resume(airflow.ledger, manifest, options)
-    for line in resume_lines(plan.summary):
-        airflow.session.note(line)
+    options = ResumeOptions(
+        origin=find_origin(airflow.ledger, manifest, origin).run,
+        step=step,
+        parameters=changed,
+        rerun_changed=values["rerun_changed"],
+        code=values["code"],
+    )
     if values["dry_run"]:
+        seen = resumed_manifest(airflow.ledger, manifest, options)
+        _tell(airflow, plan_deployed_resume(airflow.ledger, seen, options).summary)
         return 0
     rest = AirflowRest.configured()
     _wait_for_fresh_dag(rest, airflow)
     dag_run_id = _named_run(airflow, values["run_id_file"])
-    started = start_resumed(rest, airflow.ledger, manifest, plan, changed, dag_run_id)
-    return _follow(rest, airflow, started, wait_for_end=values["wait"])
+    resumed = start_resumed(rest, airflow.ledger, manifest, options, dag_run_id)
+    _tell(airflow, resumed.summary)
+    if not resumed.in_one_go:
+        airflow.session.note("  the API server did not do it: tasks taken over start, and end at once")
+    return _follow(rest, airflow, resumed.started, wait_for_end=values["wait"])
+
+
+def _origin_and_step(values: dict[str, Any]) -> tuple[str, str | None]:
+    """``resume RUN [STEP]``, or ``resume [STEP] --origin-run-id RUN``."""
+    named, first, second = values["origin_run_id"], values["step_to_rerun"], values["step_of_run"]
+    if named is not None:
+        if second is not None:
+            raise click.UsageError("With --origin-run-id, only a step is given besides.")
+        return named, first
+    if first is None:
+        raise click.UsageError("Name the run to resume: RUN [STEP], or --origin-run-id RUN.")
+    return first, second
+
+
+def _tell(airflow: AirflowSession, summary: ResumeSummary) -> None:
+    for line in resume_lines(summary):
+        airflow.session.note(line)
 
 
 def _named_run(airflow: AirflowSession, run_id_file: str | None) -> str:
