@@ -46,7 +46,7 @@ def test_of_a_thousand_splits_the_one_that_failed_runs(
     manifest = deploy(airflow, "resume_thousand", store=store, limits=wide)
     fails.touch()
     command = [sys.executable, str(FLOW), "--datastore-root", store, "run", "--keep-going"]
-    command += ["--splits", str(SPLITS), "--file", str(fails)]
+    command += ["--max-num-splits", str(SPLITS), "--splits", str(SPLITS), "--file", str(fails)]
     local = subprocess.run(
         command, env={**os.environ, "METAFLOW_USER": "tester"}, capture_output=True, text=True, check=False
     )
