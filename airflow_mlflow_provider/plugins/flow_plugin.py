@@ -30,7 +30,7 @@ class FlowPlugin(AirflowPlugin):
     """Adds tabs to DAGs, DAG runs and task instances, a page to the navigation, the routes behind them, links of task instances, and what long-lived processes import for those they fork."""
 
     name = "flows"
-    global_operator_extra_links = [OriginRunLink(), ResumeLink()]  # noqa: RUF012 - Airflow's form
+    operator_extra_links = [OriginRunLink(), ResumeLink()]  # noqa: RUF012 - Airflow's form
     listeners = [preloading]  # noqa: RUF012 - Airflow's form
     fastapi_apps = [{"app": _LateApp(), "url_prefix": URL_PREFIX, "name": "Flows"}]  # noqa: RUF012 - Airflow's form
     external_views = [  # noqa: RUF012 - Airflow's form

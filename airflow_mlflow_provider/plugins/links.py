@@ -1,25 +1,29 @@
 """Links on the page of a task instance: where it really ran, and where to resume its run.
 
-They are made in the API server when the page is looked at, so they cost a task nothing and are there while it runs. Airflow asks them
-of every task of every DAG; tasks that are no steps get none.
+They are made in the API server when the page is looked at, so they cost a task nothing and are there while it runs.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-STEP_OPERATOR = "FlowStepOperator"
+
+class _StepLink:
+    @property
+    def operators(self) -> list[type]:
+        """The operators that have it. Imported late: only the API server asks."""
+        from airflow_mlflow_provider.operators.step import FlowStepOperator
+
+        return [FlowStepOperator]
 
 
-class OriginRunLink:
+class OriginRunLink(_StepLink):
     """To the DAG run, or the task instance, that an instance was taken over from."""
 
     name = "Origin run"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Path of the origin; empty for a task that ran here itself, or whose origin never was in Airflow."""
-        if operator.task_type != STEP_OPERATOR:
-            return ""
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
         from sqlalchemy import select
@@ -38,15 +42,13 @@ class OriginRunLink:
         return str(origin.get("path", "")) if isinstance(origin, dict) else ""
 
 
-class ResumeLink:
+class ResumeLink(_StepLink):
     """To the tab of the run that resumes it, once it has ended."""
 
     name = "Resume"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Path of the tab; empty while the run goes on."""
-        if operator.task_type != STEP_OPERATOR:
-            return ""
         from airflow.models.dagrun import DagRun
         from airflow.utils.session import create_session
         from airflow.utils.state import State

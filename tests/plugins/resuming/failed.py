@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -52,6 +53,14 @@ class FailedRun(NamedTuple):
         """Wait for a run of the DAG to succeed; what the store holds of it."""
         self.airflow.api.wait_for_run(self.manifest.dag_id, dag_run_id)
         return Finished.of_dag_run(self.manifest, self.manifest.dag_id, dag_run_id)
+
+    def links(self, dag_run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """The links on the page of a task instance, by name."""
+        run = f"/dags/{self.manifest.dag_id}/dagRuns/{quote(dag_run_id, safe='')}"
+        query = {"map_index": map_index}
+        answer = self.airflow.api.request("GET", f"{run}/taskInstances/{task_id}/links", params=query)
+        found: dict[str, str | None] = answer["extra_links"]
+        return found
 
     def instances(self, dag_run_id: str) -> dict[str, TaskInstance]:
         """The task instances of a run by label."""

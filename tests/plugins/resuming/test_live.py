@@ -57,8 +57,10 @@ def test_only_what_was_left_runs_and_the_rest_is_shown_as_success_with_a_note(fa
     assert body.details["note"].startswith(f"Taken over from ThreeFailuresFlow/{failed.run}/body/0000")
     assert (body.details["rendered_map_index"], body.try_number) == ("items=0", 1)
     api, dag_id = failed.airflow.api, failed.manifest.dag_id
-    origin = api.xcom(dag_id, answer["dag_run_id"], "body", "origin", map_index=0)
-    assert origin["path"] == f"/dags/{dag_id}/runs/{quote(failed.dag_run_id, safe='')}/tasks/body/mapped/0"
+    origin_page = f"/dags/{dag_id}/runs/{quote(failed.dag_run_id, safe='')}/tasks/body/mapped/0"
+    tab = f"/dags/{dag_id}/runs/{quote(answer['dag_run_id'], safe='')}/plugin/flow"
+    assert failed.links(answer["dag_run_id"], "body", 0) == {"Origin run": origin_page, "Resume": tab}
+    assert failed.links(answer["dag_run_id"], "body", 1) == {"Origin run": None, "Resume": tab}
     assert failed.run in api.run(dag_id, answer["dag_run_id"])["note"]
 
 
