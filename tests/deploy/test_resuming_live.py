@@ -116,14 +116,14 @@ def test_a_local_run_is_resumed_on_airflow_and_no_worker_is_asked_for_what_it_ha
 
 def test_a_step_a_parameter_and_changed_code_decide_what_runs_again(site: Site, production: FlowRun) -> None:
     told = site.airflow("resume", production.run, "join", "--dry-run").succeeded()
-    assert "join/0, which was asked for" in told.stderr
+    assert "join/0, which was asked for" in told.stdout
     other = site.airflow("resume", production.run, "--alpha", "5", "--wait").succeeded()
     assert other.value("total") == 15
     assert site.ran(other) == {"body", "join", "end"}
     site.edited(") + 0", ") + 1000")
     site.airflow("create").succeeded()
     kept = site.airflow("resume", "--origin-run-id", production.run, "--dry-run").succeeded()
-    assert "although their code has changed: join" in kept.stderr
+    assert "although their code has changed: join" in kept.stdout
     changed = site.airflow("resume", production.run, "--rerun-changed", "--wait").succeeded()
     assert changed.value("total") == 1003
     assert site.processes(changed) == {"join", "end"}

@@ -37,7 +37,6 @@ from airflow_mlflow_provider.deploy.runs import (
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.runtime.included_files import keep_given_files
-from airflow_mlflow_provider.runtime.resume import ResumeSummary
 
 _A_YEAR = 31_536_000.0
 
@@ -136,13 +135,15 @@ def _resume(ctx: click.Context, /, **values: Any) -> int:
     )
     if values["dry_run"]:
         seen = resumed_manifest(airflow.ledger, manifest, options)
-        _tell(airflow, plan_deployed_resume(airflow.ledger, seen, options).summary)
+        for line in resume_lines(plan_deployed_resume(airflow.ledger, seen, options).summary):
+            click.echo(line)
         return 0
     rest = AirflowRest.configured()
     _wait_for_fresh_dag(rest, airflow)
     dag_run_id = _named_run(airflow, values["run_id_file"])
     resumed = start_resumed(rest, airflow.ledger, manifest, options, dag_run_id)
-    _tell(airflow, resumed.summary)
+    for line in resume_lines(resumed.summary):
+        airflow.session.note(line)
     if not resumed.in_one_go:
         airflow.session.note("  the API server did not do it: tasks taken over start, and end at once")
     return _follow(rest, airflow, resumed.started, wait_for_end=values["wait"])
@@ -158,11 +159,6 @@ def _origin_and_step(values: dict[str, Any]) -> tuple[str, str | None]:
     if first is None:
         raise click.UsageError("Name the run to resume: RUN [STEP], or --origin-run-id RUN.")
     return first, second
-
-
-def _tell(airflow: AirflowSession, summary: ResumeSummary) -> None:
-    for line in resume_lines(summary):
-        airflow.session.note(line)
 
 
 def _named_run(airflow: AirflowSession, run_id_file: str | None) -> str:
