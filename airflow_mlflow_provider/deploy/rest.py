@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import httpx
 
 _TIMEOUT_SECONDS = 30.0
+# It lists the origin's records and writes the task instances of all splits before it answers.
+_RESUME_TIMEOUT_SECONDS = 300.0
 _PAUSES_SECONDS = (1.0, 4.0)
 _PAGE = 100
 # Without the plugin Airflow's own pages answer; with it, 404 is a store that it does not know, 424 one that it cannot read.
@@ -96,7 +98,13 @@ class AirflowRest:
         Returns:
             The route's answer; ``None`` if this Airflow has no such route, or one that cannot read the artifact store.
         """
-        response = self._send("POST", f"/resume/{_quote(dag_id)}", root="/flows", json=dict(question))
+        response = self._send(
+            "POST",
+            f"/resume/{_quote(dag_id)}",
+            root="/flows",
+            json=dict(question),
+            timeout=_RESUME_TIMEOUT_SECONDS,
+        )
         return None if response.status_code in _NO_ROUTE else self._body(response)
 
     def dag_run(self, dag_id: str, dag_run_id: str) -> dict[str, Any] | None:

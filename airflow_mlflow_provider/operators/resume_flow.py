@@ -89,7 +89,8 @@ class ResumeFlowOperator(TriggerFlowOperator):
         summary = resume_by_plugin(AirflowRest.configured(), self.trigger_dag_id, options, dag_run_id)
         if summary is None:
             return False
-        flow = self.flow.rpartition(".")[2]
+        record = self._deployment()
+        flow = self.flow.rpartition(".")[2] if record is None else record.flow
         self._tell(summary)
         run = airflow_run_id(self.trigger_dag_id, dag_run_id)
         context["ti"].xcom_push(PATHSPEC_KEY, f"{flow}/{run}")

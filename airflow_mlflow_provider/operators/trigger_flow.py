@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import conf
 
 from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.deploy.record import Deployments
+from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
 from airflow_mlflow_provider.deploy.runs import check_conf, new_dag_run_id
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
 from airflow_mlflow_provider.plan.identity import airflow_run_id, dag_id
@@ -87,11 +87,14 @@ class TriggerFlowOperator(TriggerDagRunOperator):
 
     def _prepared(self, dag_run_id: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Name of the flow's class and the configuration to trigger with, once the parameters have been seen to be its own."""
-        last = self.flow.rpartition(".")[2]
-        if self.artifact_store_conn_id is None and not get("datastore_root"):
-            return last, dict(values)
-        record = Deployments(ArtifactStoreHook(self.artifact_store_conn_id).store).find(self.trigger_dag_id)
+        record = self._deployment()
         if record is None:
-            return last, dict(values)
+            return self.flow.rpartition(".")[2], dict(values)
         check_conf(record.flow_manifest(), values)
         return record.flow, dict(values)
+
+    def _deployment(self) -> DeploymentRecord | None:
+        """What is deployed as the DAG, if the store is known here and knows it."""
+        if self.artifact_store_conn_id is None and not get("datastore_root"):
+            return None
+        return Deployments(ArtifactStoreHook(self.artifact_store_conn_id).store).find(self.trigger_dag_id)

@@ -1,0 +1,49 @@
+"""Resuming from another DAG where workers know Airflow's API: no worker is asked for what is taken over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.dag.deployed import Finished
+from tests.plugins.resuming.failed import failed_run
+from tests.services.airflow import LiveAirflow
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+WATCHER = """
+from airflow.sdk import DAG
+
+from airflow_mlflow_provider.operators.resume_flow import ResumeFlowOperator
+
+with DAG("resume_watcher", params={"origin": ""}):
+    for name, deferrable in (("polling", False), ("deferred", True)):
+        ResumeFlowOperator(
+            task_id=name,
+            flow="resume_watched",
+            origin="{{ params.origin }}",
+            step="spread",
+            poke_interval=1,
+            deferrable=deferrable,
+        )
+"""
+
+
+def test_a_watching_dag_resumes_and_waits_in_a_worker_or_in_the_triggerer(
+    live_airflow_sqlite: LiveAirflow, tmp_path: Path
+) -> None:
+    airflow = live_airflow_sqlite
+    failed = failed_run(airflow, "resume_watched", tmp_path / "fails")
+    airflow.add_dag("resume_watcher", WATCHER)
+    watching = airflow.api.trigger_and_wait("resume_watcher", {"origin": failed.run})
+    for task in ("polling", "deferred"):
+        flow, _, run = airflow.api.xcom("resume_watcher", watching, task, "pathspec").partition("/")
+        ledger = failed.records.ledger
+        resumed = Finished(ledger, flow, run)
+        # It waited for the end.
+        assert resumed.status == "succeeded"
+        assert resumed.record.origin == failed.run
+        instances = failed.instances(resumed.record.airflow["dag_run_id"])
+        without = {label for label, one in instances.items() if one.details["pid"] is None}
+        assert without == {"start", "way", "second"}
