@@ -11,7 +11,7 @@ from airflow_mlflow_provider.deploy.record import Deployments
 from tests.flow_runs import FlowFile, FlowRun
 from tests.services.airflow import PASSWORDS, LiveAirflow
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 SOURCE = """
     class AcrossFlow(FlowSpec):
@@ -137,7 +137,6 @@ def test_with_the_code_of_the_origin_the_resumed_run_fails_as_the_origin_did(
     assert again.record.code == production.record.code
 
 
-@pytest.mark.slow
 def test_where_the_api_server_cannot_read_the_store_tasks_find_themselves_taken_over(
     live_airflow_sqlite: LiveAirflow, tmp_path: Path
 ) -> None:
