@@ -29,6 +29,24 @@ class StepOutline(BaseModel):
     decorators: list[str]
 
 
+class GivenParameter(BaseModel):
+    """A parameter of a run.
+
+    Attributes:
+        name: Name.
+        value: What the run has: what was given, else the default.
+        is_given: Whether it is not the flow's default.
+        help: For people.
+        kind: ``value``, or ``file`` for an ``IncludeFile``.
+    """
+
+    name: str
+    value: Any
+    is_given: bool
+    help: str
+    kind: str
+
+
 class RunView(BaseModel):
     """A run.
 
@@ -41,7 +59,7 @@ class RunView(BaseModel):
         created_at: When it was started, in Unix seconds.
         ended_at: When it ended.
         user: Who started it.
-        parameters: Values by name.
+        parameters: Its parameters, in the order of the flow.
         configs: Values of the configs by name.
         origin: The run that it resumes.
         trigger: Events that started it.
@@ -63,7 +81,7 @@ class RunView(BaseModel):
     created_at: float
     ended_at: float | None
     user: str
-    parameters: dict[str, Any]
+    parameters: list[GivenParameter]
     configs: dict[str, Any]
     origin: RunReference | None
     trigger: dict[str, Any]

@@ -18,6 +18,7 @@ from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.plugins.access import Asker
 from airflow_mlflow_provider.plugins.models.runs import (
+    GivenParameter,
     RunProgress,
     RunReference,
     RunView,
@@ -101,7 +102,7 @@ class RunReader:
             created_at=record.created_at,
             ended_at=(end.ended_at or None) if end else None,
             user=record.user,
-            parameters=record.parameters,
+            parameters=_parameters(manifest, record),
             configs=manifest.configs,
             origin=self.reference(record.origin, asker) if record.origin else None,
             trigger=record.trigger,
@@ -193,6 +194,23 @@ def outline(manifest: FlowManifest) -> list[StepOutline]:
             decorators=[f"@{spec.name}" for spec in node.decorators],
         )
         for node in nodes
+    ]
+
+
+def _parameters(manifest: FlowManifest, record: RunRecord) -> list[GivenParameter]:
+    """A local run records what was given, a run in Airflow every value."""
+    specs = {spec.name: spec for spec in manifest.parameters}
+    names = [*specs, *(name for name in record.parameters if name not in specs)]
+    return [
+        GivenParameter(
+            name=name,
+            value=record.parameters.get(name, specs[name].default if name in specs else None),
+            is_given=name in record.parameters
+            and (name not in specs or record.parameters[name] != specs[name].default),
+            help=specs[name].help if name in specs else "",
+            kind=specs[name].kind if name in specs else "value",
+        )
+        for name in names
     ]
 
 
