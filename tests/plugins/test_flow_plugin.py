@@ -91,6 +91,53 @@ def test_the_api_describes_itself(failed_run: FailedRun) -> None:
     assert "/api/dags/{dag_id}/runs/{run_id}" in document["paths"]
 
 
+def test_the_code_of_two_runs_is_compared_and_files_are_read_one_by_one(failed_run: FailedRun) -> None:
+    code = failed_run.ask("viewer", f"{failed_run.path}/code", params={"other": failed_run.dag_run_id}).json()
+    assert {one["path"]: one["change"] for one in code["files"]} == {"broken_flow.py": "same"}
+    asked = {"path": "broken_flow.py"}
+    assert (
+        "class BrokenFlow"
+        in failed_run.ask("viewer", f"{failed_run.path}/code/file", params=asked).json()["text"]
+    )
+    outside = {"path": "../../etc/passwd"}
+    assert failed_run.ask("viewer", f"{failed_run.path}/code/file", params=outside).status_code == 404
+    unknown = failed_run.ask("viewer", f"{failed_run.path}/code", params={"other": "no-such-run"})
+    assert unknown.status_code == 404
+
+
+def test_the_log_of_an_attempt_is_read_from_where_the_last_page_ended(failed_run: FailedRun) -> None:
+    address = f"{failed_run.path}/steps/start/tasks/0/attempts/0/logs/stdout"
+    page = failed_run.ask("viewer", address).json()
+    assert [line["text"] for line in page["lines"] if line["source"] == "task"] == ["three items"]
+    rest = failed_run.ask("viewer", address, params={"start": page["next"]}).json()
+    assert (rest["lines"], rest["next"]) == ([], page["size"])
+
+
+def test_a_card_is_data_and_its_page_is_sandboxed(failed_run: FailedRun) -> None:
+    cards = f"{failed_run.path}/steps/start/tasks/0/attempts/0/cards"
+    (row,) = failed_run.ask("viewer", cards).json()["cards"]
+    assert (row["type"], row["status"]) == ("default", "succeeded")
+    assert failed_run.ask("viewer", f"{cards}/0").json()["components"]
+    page = failed_run.ask("viewer", f"{cards}/0/page")
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in policy
+    assert failed_run.ask("viewer", f"{cards}/7").status_code == 404
+
+
+def test_tags_are_changed_as_a_whole_or_not_at_all(failed_run: FailedRun) -> None:
+    address = f"{failed_run.path}/tags"
+    changed = failed_run.ask("editor", address, "PATCH", json={"add": ["good", "<b>x</b>"]}).json()
+    assert {"good", "<b>x</b>"} <= set(changed["tags"])
+    refused = failed_run.ask("editor", address, "PATCH", json={"remove": ["good"], "add": ["x" * 501]})
+    assert refused.status_code == 409
+    assert "good" in failed_run.ask("viewer", failed_run.path).json()["tags"]
+    removed = failed_run.ask("editor", address, "PATCH", json={"remove": ["good", "<b>x</b>"]}).json()
+    assert not {"good", "<b>x</b>"} & set(removed["tags"])
+    as_form = failed_run.ask("editor", address, "PATCH", content="{}", headers={"Content-Type": "text/plain"})
+    assert as_form.status_code == 415
+
+
 @pytest.mark.browser
 def test_the_tab_shows_the_run(failed_run: FailedRun, browser: Browser) -> None:
     with logged_in_page(browser, failed_run.airflow) as page:

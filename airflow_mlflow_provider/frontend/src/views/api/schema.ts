@@ -143,6 +143,15 @@ export interface FlowRow {
   runs: RunMark[];
 }
 
+/** A parameter of a run. */
+export interface GivenParameter {
+  name: string;
+  value: unknown;
+  is_given: boolean;
+  help: string;
+  kind: string;
+}
+
 /** An artifact that a task started from. */
 export interface InputArtifact {
   name: string;
@@ -294,7 +303,7 @@ export interface RunView {
   created_at: number;
   ended_at: number | null;
   user: string;
-  parameters: Record<string, unknown>;
+  parameters: GivenParameter[];
   configs: Record<string, unknown>;
   origin: RunReference | null;
   trigger: Record<string, unknown>;

@@ -4,7 +4,9 @@ import { useViewState } from "../address";
 import { get } from "../api/client";
 import type { AttemptView, TaskView } from "../api/schema";
 import { useData } from "../api/use_data";
+import { Cards } from "../parts/cards";
 import { Command } from "../parts/copy";
+import { Logs } from "../parts/logs";
 import { Failure, Loading } from "../parts/notes";
 import { Status } from "../parts/status";
 import { Tabs } from "../parts/tabs";
@@ -32,7 +34,7 @@ export function TaskPane({ place, toRun, choice }: { place: TaskAddress; toRun: 
       { path: { ...place, attempt: attempt?.attempt ?? 0 } }, signal));
   if (task.error && !task.data) return <Failure error={task.error} retry={task.reload} />;
   if (!task.data) return <Loading lines={10} label="Loading the task" />;
-  const names = { artifacts: "Artifacts", inputs: "Inputs", environment: "Environment" };
+  const names = { artifacts: "Artifacts", cards: "Cards", logs: "Logs", inputs: "Inputs", environment: "Environment" };
   const shown = state["show"] && state["show"] in names ? (state["show"] as keyof typeof names) : "artifacts";
   return (
     <>
@@ -48,6 +50,8 @@ export function TaskPane({ place, toRun, choice }: { place: TaskAddress; toRun: 
       {attempt?.error && <ErrorOf attempt={attempt} />}
       <Tabs names={names} chosen={shown} choose={(show) => change({ show })} label="Parts of the task">
         {shown === "artifacts" && <Artifacts place={place} state={task.data.row.state} />}
+        {shown === "cards" && attempt && <Cards place={{ ...place, attempt: attempt.attempt }} running={attempt.state === "running"} />}
+        {shown === "logs" && attempt && <Logs place={{ ...place, attempt: attempt.attempt }} streams={attempt.logs} running={attempt.state === "running"} />}
         {shown === "inputs" && <Inputs place={place} task={task.data} />}
         {shown === "environment" && (about.data ? <Environment about={about.data} task={task.data} /> : <Loading lines={6} />)}
       </Tabs>
