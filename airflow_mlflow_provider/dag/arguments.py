@@ -41,7 +41,7 @@ def step_arguments(deployment: Deployment, unit: Unit) -> dict[str, Any]:
     if limit := _execution_timeout(deployment, unit):
         arguments["execution_timeout"] = timedelta(seconds=limit)
     if unit.frames:
-        arguments["map_index_template"] = "{{ task.split.label }}"
+        arguments["map_index_template"] = "{{ task.instance_label }}"
         arguments["max_active_tis_per_dagrun"] = deployment.manifest.limits.max_workers
     return arguments
 

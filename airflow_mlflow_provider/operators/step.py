@@ -19,6 +19,7 @@ from airflow_mlflow_provider.exception import CommandException, MetaflowExceptio
 from airflow_mlflow_provider.operators.asset_events import finish_extra
 from airflow_mlflow_provider.operators.cached import reuse_results
 from airflow_mlflow_provider.operators.credentials import provide_credentials
+from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
 from airflow_mlflow_provider.operators.planning import instances
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
@@ -59,6 +60,7 @@ class FlowStepOperator(BaseOperator):
         self.deployment = deployment
         self.unit = unit
         self.split: Any = split
+        self._label: InstanceLabel | None = None
         self._interruptible = False
         self._pod: PodUnit | GangUnit | None = None
 
@@ -99,6 +101,13 @@ class FlowStepOperator(BaseOperator):
             pod = self._pod = self._pod_unit(work, request, context)
             outcome = pod.resume(dict(event))
             return self._conclude(context, work, self._after_pod(work, request, outcome))
+
+    @property
+    def instance_label(self) -> InstanceLabel:
+        """What the UI shows instead of a map index."""
+        if self._label is None:
+            self._label = InstanceLabel(self.split["label"] if self.split else "")
+        return self._label
 
     def on_kill(self) -> None:
         """End what runs: the pod, or the task processes on this machine."""
@@ -158,13 +167,17 @@ class FlowStepOperator(BaseOperator):
             text = line.decode("utf-8", "backslashreplace")
             self.log.info("%s", f"[{key.step}/{key.task}] {text}" if several else text)
 
+        def started(key: AttemptKey, iteration: int | None) -> None:
+            if iteration is not None and len(work.paths) == 1:
+                self.instance_label.reached(iteration)
+
         # The fallback runs no code of the user's.
         step = self.deployment.manifest.graph[self.unit]
         secrets = nullcontext() if cause else secrets_in_environment(step)
         self._interruptible = True
         try:
             with secrets:
-                return run_unit(lambda: self._prepared(work, cause), emit=emit)
+                return run_unit(lambda: self._prepared(work, cause), emit=emit, started=started)
         finally:
             self._interruptible = False
 
@@ -244,6 +257,9 @@ class FlowStepOperator(BaseOperator):
         raise AirflowException(f"The pod ended without a record of {tasks}: {outcome.summary}")
 
     def _conclude(self, context: Context, work: UnitTry, result: UnitResult) -> list[Element] | None:
+        iterations = [task.iteration for task in result.tasks if task.iteration is not None]
+        if iterations and len(work.paths) == 1:
+            self.instance_label.ended_with(max(iterations))
         if result.failed:
             self._fail(work, result)
         graph = self.deployment.manifest.graph

@@ -43,15 +43,23 @@ from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
 Emit = Callable[[AttemptKey, Stream, bytes], None]
+Started = Callable[[AttemptKey, int | None], None]
 
 
-def run_unit(request: UnitRequest | Callable[[], UnitRequest], *, emit: Emit) -> UnitResult:
+def _untold(key: AttemptKey, iteration: int | None) -> None:
+    """Nobody wants to know of starts."""
+
+
+def run_unit(
+    request: UnitRequest | Callable[[], UnitRequest], *, emit: Emit, started: Started = _untold
+) -> UnitResult:
     """Run the tasks of a unit, each in a child process, and return what their records say.
 
     Args:
         request: Which tasks; or what makes the request, called after the fork of the zygote, so that it may use the
             store. What it raises is passed on.
         emit: Called with each line that a task prints: its attempt, the stream, the bytes without newline.
+        started: Called when the process of a task has started: its attempt, and its iteration if it is one of a loop.
 
     Raises:
         MetaflowException: The unit could not be started: no code, no manifest, an import error of the flow's file …
@@ -59,12 +67,12 @@ def run_unit(request: UnitRequest | Callable[[], UnitRequest], *, emit: Emit) ->
     """
     flow = later_launcher()
     try:
-        return _run(request() if callable(request) else request, emit, flow)
+        return _run(request() if callable(request) else request, _Observer(emit, started), flow)
     finally:
         flow.close()
 
 
-def _run(request: UnitRequest, emit: Emit, flow: LaterLauncher) -> UnitResult:
+def _run(request: UnitRequest, observer: _Observer, flow: LaterLauncher) -> UnitResult:
     ledger = Ledger(open_store(request.store))
     if request.new_run is not None:
         # What an earlier attempt of the start step pinned stays.
@@ -80,7 +88,7 @@ def _run(request: UnitRequest, emit: Emit, flow: LaterLauncher) -> UnitResult:
         ]
     if works:
         with _launcher(ledger, manifest, request.steps[0], flow) as launcher:
-            _schedule(request, manifest, ledger, launcher, emit, works, resume.results)
+            _schedule(request, manifest, ledger, launcher, observer, works, resume.results)
     return UnitResult(tuple(resume.results))
 
 
@@ -108,7 +116,7 @@ def _schedule(
     manifest: FlowManifest,
     ledger: Ledger,
     launcher: Launcher,
-    emit: Emit,
+    observer: _Observer,
     works: list[Work],
     results: list[TaskResult],
 ) -> None:
@@ -117,7 +125,7 @@ def _schedule(
     grace = float(get("timeout_grace_s"))
     logs = LogPolicy(int(get("max_log_size")) * 1_000_000, float(get("log_flush_s")))
     caught = stand_in(ledger, manifest.graph)
-    supervisor = Supervisor(launcher, ledger, _Emitter(emit), logs, caught)
+    supervisor = Supervisor(launcher, ledger, observer, logs, caught)
 
     def policy(step: str) -> AttemptPolicy:
         # Airflow retries the whole unit, so each task is tried once here.
@@ -153,12 +161,12 @@ def code_file(ledger: Ledger, manifest: FlowManifest) -> Path:
     return unpack_package(ledger, code.digest, machine_cache("code")) / FLOW_FOLDER / code.script
 
 
-class _Emitter:
-    def __init__(self, emit: Emit) -> None:
-        self._emit = emit
+class _Observer:
+    def __init__(self, emit: Emit, started: Started) -> None:
+        self._emit, self._started = emit, started
 
     def started(self, assignment: Assignment, pid: int) -> None:
-        pass
+        self._started(assignment.key, assignment.iteration)
 
     def line(self, assignment: Assignment, stream: Stream, text: bytes) -> None:
         self._emit(assignment.key, stream, text)

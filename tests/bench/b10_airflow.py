@@ -143,14 +143,15 @@ def run(bench: Bench) -> Iterator[Figure]:
             )
 
 
-def deploy(side: Side, airflow: LiveAirflow, name: str, source: str) -> None:
+def deploy(side: Side, airflow: LiveAirflow, name: str, source: str, *options: str) -> None:
     """Deploy a flow by `airflow create`, under the name of its class."""
     flow = side.flow("linear")
     (flow.folder / flow.script).write_text(source, "utf-8")
     store = Path(airflow.home) / "flow-store"
     environment = {"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true"}
     built = flow.folder / f"{name}.py"
-    flow.seconds("--datastore-root", str(store), "airflow", "create", str(built), environment=environment)
+    create = ("airflow", "create", str(built), *options)
+    flow.seconds("--datastore-root", str(store), *create, environment=environment)
     for manifest in flow.folder.glob("*.json"):
         shutil.copy(manifest, airflow.dags_folder / manifest.name)
     airflow.add_dag(name, built.read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,10 @@ from tests.bench.outcome import Bar, Figure, Samples, at_least
 from tests.services.airflow import LiveAirflow
 from tests.services.postgres import PostgresServer
 
-_SPLITS = 5_000
+_SPLITS = int(os.environ.get("BENCH_B14_SPLITS", "5000"))
+# One mapped task per split takes so long that a busy machine may be spared some: the time is then extrapolated, and the table says so.
+_PEER_SPLITS = int(os.environ.get("BENCH_B14_PEER_SPLITS", _SPLITS))
+_SPLITS_PER_TASK = 100
 _TIMES = 5
 # After so long without a heartbeat, Airflow takes a scheduler for dead.
 _STALL_SECONDS = 30.0
@@ -58,7 +62,7 @@ def run(bench: Bench) -> Iterator[Figure]:
         source = (
             (FLOWS / "wide.py").read_text("utf-8").replace("from metaflow", "from airflow_mlflow_provider")
         )
-        deploy(bench.side("ours"), airflow, "Wide", source)
+        deploy(bench.side("ours"), airflow, "Wide", source, "--splits-per-task", str(_SPLITS_PER_TASK))
         for dag_id in ("Wide", "taskflow_wide"):
             _seconds(airflow, dag_id, 50)
         with _heartbeats(airflow) as pauses:
@@ -78,13 +82,14 @@ def run(bench: Bench) -> Iterator[Figure]:
             f"{max(pauses):.1f} s",
             Bar(f"< {_STALL_SECONDS:g} s", max(pauses) < _STALL_SECONDS),
         )
-        peer = _seconds(airflow, "taskflow_wide", _SPLITS)
-        yield at_least(
-            "B14",
-            f"a foreach of {_SPLITS:,} splits on Airflow, PostgreSQL, against one mapped task per split",
-            Samples([ours], [peer]),
-            _TIMES,
+        peer = _seconds(airflow, "taskflow_wide", _PEER_SPLITS)
+        work = (
+            f"a foreach of {_SPLITS:,} splits on Airflow, PostgreSQL, {_SPLITS_PER_TASK} to a task, "
+            "against one mapped task per split"
         )
+        if _PEER_SPLITS != _SPLITS:
+            work += f" (that side extrapolated from {_PEER_SPLITS:,}: {peer:.0f} s)"
+        yield at_least("B14", work, Samples([ours], [peer * _SPLITS / _PEER_SPLITS]), _TIMES)
 
 
 def _seconds(airflow: LiveAirflow, dag_id: str, splits: int) -> float:

@@ -80,7 +80,7 @@ def test_all_stages_of_a_scope_are_expanded_over_the_same_list() -> None:
 def test_instances_are_labelled_with_the_value_of_their_split() -> None:
     dag = build_dag(manifest_of("foreach_two_steps"))
     assert {dag.task_dict[name].map_index_template for name in ("first", "second")} == {
-        "{{ task.split.label }}"
+        "{{ task.instance_label }}"
     }
 
 

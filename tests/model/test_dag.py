@@ -11,7 +11,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.plan.manifest import encode
-from tests.dag.deployed import Finished
+from tests.dag.deployed import Finished, map_labels
 from tests.model.deploying import dag_name, left_by, shape_manifest
 from tests.model.failures import FAILURES, fault
 from tests.model.reference import Expected, interpret
@@ -59,6 +59,14 @@ def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fau
     flow = SHAPES[shape]
     found, expected = _run(flow, broken, dag_name(shape), tmp_path), interpret(flow, broken)
     assert found.without(expected.open) == expected.without(expected.open)
+
+
+def test_the_label_of_a_loop_shows_its_last_iteration(tmp_path: Path) -> None:
+    manifest = shape_manifest(SHAPES["recursion_in_foreach"], None, "ModelLabels", tmp_path)
+    run = run_dag(build_dag(manifest))
+    labels = [f"elements=start-{index} iteration {last}" for index, last in enumerate((0, 2, 1))]
+    assert map_labels(run, "again") == labels
+    assert map_labels(run, "done") == [f"elements=start-{index}" for index in range(3)]
 
 
 @pytest.mark.slow
