@@ -1,59 +1,59 @@
 """Every error this package raises at a user, as one tree.
 
-::
-
-    MetaflowException                                a user error: what, where, how to fix
-    ├── MetaflowInternalError                        a broken promise of our own
-    ├── MetaflowNotFound (LookupError)               a flow, run, step, task or artifact that does not exist
-    ├── MetaflowNamespaceMismatch                    the object exists, outside the active namespace
-    ├── MetaflowInvalidPathspec (ValueError)
-    ├── MetaflowTaggingError
-    ├── MetaflowUnknownUser
-    ├── MetaflowDataMissing                          a record or an input that should be there is not
-    ├── MetaflowConfigError (ValueError)             a bad key or value in the ``mlflow_provider`` section
-    ├── CommandException (ValueError)                a bad argument of a command
-    ├── ExternalCommandFailed
-    ├── ParameterFieldFailed
-    ├── ParameterFieldTypeMismatch (TypeError)
-    ├── InvalidDecoratorAttribute (ValueError)
-    ├── UnknownStepDecoratorException, UnknownFlowDecoratorException (LookupError)
-    ├── DuplicateStepDecoratorException, DuplicateFlowDecoratorException
-    ├── BadStepDecoratorException, BadFlowDecoratorException
-    ├── InvalidNextException                         a transition that cannot be taken
-    │   └── SwitchCaseError (RuntimeError)           the value of a condition is not among the cases
-    ├── UnhandledInMergeArtifactsException           ``artifact_names`` hold different values
-    ├── MissingInMergeArtifactsException             ``artifact_names`` exist on no branch
-    ├── TaskFailed                                   a task used up its attempts
-    ├── TimeoutException (TimeoutError)              a step ran longer than its ``@timeout``
-    ├── FailureHandledByCatch                        a process died; ``@catch`` stood in for it
-    ├── InvalidEnvironmentException
-    ├── NonUniqueFileNameToFilePathMappingException
-    ├── MulticoreException
-    ├── IncorrectProductionToken (PermissionError)
-    ├── AirflowApiError                              the Airflow REST API refused or could not be reached
-    ├── LintWarn                                     ``issues``: all findings of the linter
-    │   └── PyLintWarn
-    └── DataException                                artifacts and the store
-        ├── UnpicklableArtifactException (TypeError)
-        ├── UnreadableArtifactException              written with a module or codec this interpreter lacks
-        ├── CorruptedDataException                   bytes that do not have the digest they were stored under
-        ├── StoreException (OSError)                 the store could not be reached, or failed
-        │   ├── ObjectNotFound (FileNotFoundError)
-        │   ├── ObjectExists (FileExistsError)       a create-only put met an object
-        │   ├── StoreConflict                        somebody else changed an object since it was read
-        │   ├── StoreAccessDenied (PermissionError)
-        │   └── StoreFull                            no space left, or a quota is used up
-        ├── StoreURLError (ValueError)               a store URL that cannot be used
-        ├── MetaflowS3Exception                      an operation of the S3 client failed
-        │   ├── MetaflowS3NotFound (FileNotFoundError)
-        │   ├── MetaflowS3AccessDenied (PermissionError)
-        │   ├── MetaflowS3URLException (ValueError)
-        │   ├── MetaflowS3InvalidObject (TypeError)
-        │   ├── MetaflowS3InvalidRange (ValueError)
-        │   └── MetaflowS3InsufficientDiskSpace (OSError)
-        ├── MetaflowLocalNotFound (FileNotFoundError)
-        └── MetaflowLocalURLException (ValueError)
-    MetaflowExceptionWrapper (Exception)             an exception of user code, as stored with its task
+```text
+MetaflowException                                a user error: what, where, how to fix
+├── MetaflowInternalError                        a broken promise of our own
+├── MetaflowNotFound (LookupError)               a flow, run, step, task or artifact that does not exist
+├── MetaflowNamespaceMismatch                    the object exists, outside the active namespace
+├── MetaflowInvalidPathspec (ValueError)
+├── MetaflowTaggingError
+├── MetaflowUnknownUser
+├── MetaflowDataMissing                          a record or an input that should be there is not
+├── MetaflowConfigError (ValueError)             a bad key or value in the ``mlflow_provider`` section
+├── CommandException (ValueError)                a bad argument of a command
+├── ExternalCommandFailed
+├── ParameterFieldFailed
+├── ParameterFieldTypeMismatch (TypeError)
+├── InvalidDecoratorAttribute (ValueError)
+├── UnknownStepDecoratorException, UnknownFlowDecoratorException (LookupError)
+├── DuplicateStepDecoratorException, DuplicateFlowDecoratorException
+├── BadStepDecoratorException, BadFlowDecoratorException
+├── InvalidNextException                         a transition that cannot be taken
+│   └── SwitchCaseError (RuntimeError)           the value of a condition is not among the cases
+├── UnhandledInMergeArtifactsException           ``artifact_names`` hold different values
+├── MissingInMergeArtifactsException             ``artifact_names`` exist on no branch
+├── TaskFailed                                   a task used up its attempts
+├── TimeoutException (TimeoutError)              a step ran longer than its ``@timeout``
+├── FailureHandledByCatch                        a process died; ``@catch`` stood in for it
+├── InvalidEnvironmentException
+├── NonUniqueFileNameToFilePathMappingException
+├── MulticoreException
+├── IncorrectProductionToken (PermissionError)
+├── AirflowApiError                              the Airflow REST API refused or could not be reached
+├── LintWarn                                     ``issues``: all findings of the linter
+│   └── PyLintWarn
+└── DataException                                artifacts and the store
+    ├── UnpicklableArtifactException (TypeError)
+    ├── UnreadableArtifactException              written with a module or codec this interpreter lacks
+    ├── CorruptedDataException                   bytes that do not have the digest they were stored under
+    ├── StoreException (OSError)                 the store could not be reached, or failed
+    │   ├── ObjectNotFound (FileNotFoundError)
+    │   ├── ObjectExists (FileExistsError)       a create-only put met an object
+    │   ├── StoreConflict                        somebody else changed an object since it was read
+    │   ├── StoreAccessDenied (PermissionError)
+    │   └── StoreFull                            no space left, or a quota is used up
+    ├── StoreURLError (ValueError)               a store URL that cannot be used
+    ├── MetaflowS3Exception                      an operation of the S3 client failed
+    │   ├── MetaflowS3NotFound (FileNotFoundError)
+    │   ├── MetaflowS3AccessDenied (PermissionError)
+    │   ├── MetaflowS3URLException (ValueError)
+    │   ├── MetaflowS3InvalidObject (TypeError)
+    │   ├── MetaflowS3InvalidRange (ValueError)
+    │   └── MetaflowS3InsufficientDiskSpace (OSError)
+    ├── MetaflowLocalNotFound (FileNotFoundError)
+    └── MetaflowLocalURLException (ValueError)
+MetaflowExceptionWrapper (Exception)             an exception of user code, as stored with its task
+```
 
 Each class that describes something missing or invalid also is the matching builtin, so that
 ``except FileNotFoundError`` or ``getattr(obj, name, default)`` keep working.

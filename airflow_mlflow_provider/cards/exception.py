@@ -1,19 +1,19 @@
 """What can go wrong with cards; each names the task, type, id or hash that was looked for, and what there is.
 
-::
-
-    MetaflowException
-    └── CardException
-        ├── CardNotPresentException (LookupError)          no card of the task fits
-        ├── TaskNotFoundException (LookupError)            there is no such task
-        ├── CardClassFoundException (LookupError)          no class renders this type
-        ├── TypeRequiredException (ValueError)             a type must be given
-        ├── IncorrectCardArgsException (TypeError)         the options do not fit the card's class
-        ├── IncorrectArgumentException (TypeError)         neither a task nor a pathspec
-        ├── IncorrectPathspecException (ValueError)        not ``Flow/run/step/task``
-        ├── UnrenderableCardException                      the card's class raised or took too long
-        ├── UnresolvableDatastoreException                 the task's store cannot be told
-        └── ComponentOverwriteNotSupportedException        a component's id is taken
+```text
+MetaflowException
+└── CardException
+    ├── CardNotPresentException (LookupError)          no card of the task fits
+    ├── TaskNotFoundException (LookupError)            there is no such task
+    ├── CardClassFoundException (LookupError)          no class renders this type
+    ├── TypeRequiredException (ValueError)             a type must be given
+    ├── IncorrectCardArgsException (TypeError)         the options do not fit the card's class
+    ├── IncorrectArgumentException (TypeError)         neither a task nor a pathspec
+    ├── IncorrectPathspecException (ValueError)        not ``Flow/run/step/task``
+    ├── UnrenderableCardException                      the card's class raised or took too long
+    ├── UnresolvableDatastoreException                 the task's store cannot be told
+    └── ComponentOverwriteNotSupportedException        a component's id is taken
+```
 """
 
 from __future__ import annotations

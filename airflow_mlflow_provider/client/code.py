@@ -53,10 +53,13 @@ class MetaflowCode:
     def extract(self) -> tempfile.TemporaryDirectory[str]:
         """Unpack the flow's files into a temporary folder, which is deleted with the object returned.
 
-        ::
+        ```python
+        from pathlib import Path
 
-            with run.code.extract() as folder:
-                source = (Path(folder) / run.code.script_name).read_text()
+        run = Runner("train.py").run().run
+        with run.code.extract() as folder:
+            source = (Path(folder) / run.code.script_name).read_text()
+        ```
         """
         folder: tempfile.TemporaryDirectory[str] = tempfile.TemporaryDirectory()
         with self.tarball as tar:

@@ -78,15 +78,15 @@ class ConfigDeclaration(msgspec.Struct):
 class Config(ConfigExpression):
     """A configuration of a flow, as an attribute of its class.
 
-    ::
+    ```python
+    class Train(FlowSpec):
+        cfg = Config("cfg", default="train.json")
 
-        class Train(FlowSpec):
-            cfg = Config("cfg", default="train.json")
-
-            @resources(memory=cfg.memory)
-            @step
-            def start(self):
-                print(self.cfg.model.depth)
+        @resources(memory=cfg.memory)
+        @step
+        def start(self):
+            print(self.cfg.model.depth)
+    ```
 
     ``--config cfg FILE`` and ``--config-value cfg JSON``, before the command, set it. The parsed value is stored with the run;
     tasks never read the file.

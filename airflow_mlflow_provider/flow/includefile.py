@@ -63,10 +63,10 @@ class IncludedFile(msgspec.Struct, frozen=True):
 class IncludeFile(Parameter):
     """A parameter whose value is the content of a file.
 
-    ::
-
-        class Train(FlowSpec):
-            stopwords = IncludeFile("stopwords", default="stopwords.txt")
+    ```python
+    class Train(FlowSpec):
+        stopwords = IncludeFile("stopwords", default="stopwords.txt")
+    ```
 
     ``python flow.py run --stopwords other.txt`` reads another file. It is read once, when the run starts or the flow is deployed,
     and kept in the store; tasks never look for the file.

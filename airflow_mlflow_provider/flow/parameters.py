@@ -86,10 +86,10 @@ class ParameterContext(NamedTuple):
 class Parameter:
     """A value that each run of a flow is given, as an attribute of the flow's class.
 
-    ::
-
-        class Train(FlowSpec):
-            alpha = Parameter("alpha", default=0.01, help="Learning rate")
+    ```python
+    class Train(FlowSpec):
+        alpha = Parameter("alpha", default=0.01, help="Learning rate")
+    ```
 
     ``python flow.py run --alpha 0.1`` sets it, as do ``AIRFLOW__MLFLOW_PROVIDER_PARAMS__ALPHA`` and the trigger form of
     Airflow. Steps read ``self.alpha``; it cannot be assigned to.

@@ -58,19 +58,19 @@ class RunningTask(Protocol):
 class FlowSpec:
     """A flow: subclass it, write steps, and call the class at the end of the file.
 
-    ::
+    ```python
+    class Hello(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.end)
 
-        class Hello(FlowSpec):
-            @step
-            def start(self):
-                self.next(self.end)
+        @step
+        def end(self):
+            print("hello")
 
-            @step
-            def end(self):
-                print("hello")
-
-        if __name__ == "__main__":
-            Hello()
+    if __name__ == "__main__":
+        Hello()
+    ```
     """
 
     _flow_decorators: ClassVar[list[Any]] = []

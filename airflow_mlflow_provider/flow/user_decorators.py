@@ -210,13 +210,16 @@ class GeneratorStepDecorator(UserStepDecorator):
 def user_step_decorator(function: Callable[..., Iterator[Any]]) -> type[GeneratorStepDecorator]:
     """Make a step decorator of a generator function.
 
-    ::
+    ```python
+    import time
 
-        @user_step_decorator
-        def timed(step_name, flow, inputs, attributes):
-            started = time.time()
-            yield  # here the step runs
-            flow.seconds = time.time() - started
+
+    @user_step_decorator
+    def timed(step_name, flow, inputs, attributes):
+        started = time.time()
+        yield  # here the step runs
+        flow.seconds = time.time() - started
+    ```
 
     Code before the ``yield`` runs before the step, code after it after the step. Yield nothing to run the step, a function to
     call it instead, or a dict of arguments for ``self.next`` to skip it. What the step raises is raised at the ``yield``.

@@ -1,10 +1,13 @@
 """``@task.artifact``: a TaskFlow function whose result is registered as a named artifact.
 
-::
+```python
+from airflow.sdk import task
 
-    @task.artifact(artifact="team/model", tags=["candidate"])
-    def train():
-        return model_weights
+
+@task.artifact(artifact="team/model", tags=["candidate"])
+def train():
+    return {"weights": [0.1, 0.2]}
+```
 """
 
 from __future__ import annotations

@@ -28,11 +28,11 @@ class DeploymentAttributes(msgspec.Struct, frozen=True):
 class Deployer:
     """Deploys a flow's file.
 
-    ::
-
-        deployed = Deployer("train.py", production=True).airflow().create(max_workers=20)
-        run = deployed.trigger(alpha=0.5)
-        run.wait_for_completion()
+    ```python not-run="it needs a running Airflow"
+    deployed = Deployer("train.py", production=True).airflow().create(max_workers=20)
+    run = deployed.trigger(alpha=0.5)
+    run.wait_for_completion()
+    ```
 
     Args:
         flow_file: The flow's file.

@@ -41,11 +41,11 @@ class TaskAttributes(msgspec.Struct, frozen=True):
 class Runner:
     """Runs a flow's file, each time in a process of its own.
 
-    ::
-
-        with Runner("train.py", environment="pypi") as runner:
-            result = runner.run(alpha=0.5, tags=["nightly"])
-            print(result.run.data.score)
+    ```python
+    with Runner("train.py", environment="pypi") as runner:
+        result = runner.run(alpha=0.5, tags=["nightly"])
+        print(result.run.data.score)
+    ```
 
     Args:
         flow_file: The flow's file.

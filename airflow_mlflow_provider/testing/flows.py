@@ -28,11 +28,14 @@ _LAST_LINES = 50
 def run_flow(flow: type[FlowSpec] | str | os.PathLike[str], **parameters: Any) -> Run:
     """Run a flow in processes of its own, on a store that lives as long as this process.
 
-    ::
+    ```python
+    from train import TrainFlow
 
-        def test_training():
-            run = run_flow(TrainFlow, alpha=0.5)
-            assert run.data.score > 0.9
+
+    def test_training():
+        run = run_flow(TrainFlow, alpha=0.5)
+        assert run.data.score > 0.9
+    ```
 
     Args:
         flow: A flow class at the top level of a file, or the path of a flow's file.

@@ -1,14 +1,16 @@
 """The conformance suite of artifact serializers.
 
-An :class:`~airflow_mlflow_provider.serializers.ArtifactSerializer` is tested with values of its own::
+An :class:`~airflow_mlflow_provider.serializers.ArtifactSerializer` is tested with values of its own:
 
-    class TestPolarsSerializer(SerializerConformance):
-        serializer = PolarsSerializer
-        values = (polars.DataFrame({"a": [1]}),)
+```python not-run="PolarsSerializer stands for yours"
+class TestPolarsSerializer(SerializerConformance):
+    serializer = PolarsSerializer
+    values = (polars.DataFrame({"a": [1]}),)
 
-        @staticmethod
-        def same(a: Any, b: Any) -> bool:
-            return a.equals(b)
+    @staticmethod
+    def same(a, b):
+        return a.equals(b)
+```
 """
 
 # ruff: noqa: D102, S101 - the names of tests say what they show, and tests assert

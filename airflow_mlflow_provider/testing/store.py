@@ -1,12 +1,19 @@
 """The conformance suite of stores: what :mod:`airflow_mlflow_provider.store.abc` promises, as tests.
 
-A new backend subclasses it and gives a fixture::
+A new backend subclasses it and gives a fixture:
 
-    class TestMyStore(StoreConformance):
-        @pytest.fixture
-        def store(self) -> Iterator[Store]:
-            with MyStore(...) as store:
-                yield store
+```python
+import pytest
+
+from airflow_mlflow_provider.store.location import open_store
+from airflow_mlflow_provider.testing.store import StoreConformance
+
+
+class TestFolder(StoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path):
+        return open_store(str(tmp_path), cache=None)
+```
 
 The store may hold objects already; the tests keep below a prefix of their own.
 """

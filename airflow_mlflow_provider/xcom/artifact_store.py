@@ -1,11 +1,11 @@
 """An XCom backend that keeps values in the artifact store and a pointer with a preview in Airflow's database.
 
-::
-
-    [core]
-    xcom_backend = airflow_mlflow_provider.xcom.artifact_store.ArtifactStoreXComBackend
-    [mlflow_provider]
-    datastore_root = s3://bucket/prefix
+```ini
+[core]
+xcom_backend = airflow_mlflow_provider.xcom.artifact_store.ArtifactStoreXComBackend
+[mlflow_provider]
+datastore_root = s3://bucket/prefix
+```
 
 Small JSON stays in the database as Airflow itself keeps it. Everything else is stored under the digest of its bytes, so
 equal values of all tasks, tries and runs are one object, and no clear, retry or deletion of a run ever takes it away

@@ -7,6 +7,8 @@ from typing import Any
 
 import griffe
 
+# What a fence says to tests/docs; see pages.py.
+_FOR_TESTS = re.compile(r'^(\s*```\w+) not-run="[^"]*"', re.MULTILINE)
 _ROLE = re.compile(r":(?:class|func|meth|data|mod|attr|exc|obj):`~?([^`]+)`")
 
 
@@ -16,7 +18,7 @@ class Roles(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite the docstring of an object."""
         if obj.docstring:
-            obj.docstring.value = _ROLE.sub(_as_code, obj.docstring.value)
+            obj.docstring.value = _ROLE.sub(_as_code, _FOR_TESTS.sub(r"\1", obj.docstring.value))
 
 
 def _as_code(found: re.Match[str]) -> str:
