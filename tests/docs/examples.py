@@ -204,5 +204,5 @@ class Folder:
 def commands(source: str) -> Iterator[tuple[str, list[str]]]:
     """Each command of a console with the lines that it should print."""
     for part in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
-        command, *output = part.strip().splitlines()
+        command, *output = part.strip().replace("\\\n", " ").splitlines()
         yield command, [line for line in output if line.strip(" …")]
