@@ -42,9 +42,8 @@ class Bench:
         folder = BUILD / "metaflow"
         python = folder / "bin" / "python"
         if not python.exists():
-            uv = _uv()
-            checked([uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
-            checked([uv, "pip", "install", "--quiet", "--python", str(python), *_PEERS])
+            checked([uv(), "venv", "--quiet", "--python", sys.executable, str(folder)])
+            checked([uv(), "pip", "install", "--quiet", "--python", str(python), *_PEERS])
         return str(python)
 
     def side(self, name: str) -> Side:
@@ -174,7 +173,7 @@ def checked(
     return ended.stdout
 
 
-def _uv() -> str:
+def uv() -> str:
     """uv, from the machine or from where `.ci/bootstrap` has put it."""
     own = ROOT / ".venv" / ".tools" / "bin" / "uv"
     found = shutil.which("uv") or (str(own) if own.exists() else None)
