@@ -7,6 +7,7 @@ gathers where the split itself runs once per index path.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def build_dag(manifest: FlowManifest) -> DAG:
     """
     dag = DAG(**_dag_arguments(manifest))
     with dag:
-        _Builder(Deployment(manifest)).build()
+        TaskBuilder(Deployment(manifest)).build()
     return dag
 
 
@@ -84,17 +85,26 @@ def _project_tags(manifest: FlowManifest) -> tuple[str, ...]:
     return f"project:{manifest.project.name}", f"project_branch:{manifest.project.branch}"
 
 
-class _Builder:
-    def __init__(self, deployment: Deployment) -> None:
+class TaskBuilder:
+    """Makes the tasks of a flow in the current DAG, or in the current task group of one.
+
+    Args:
+        deployment: The flow.
+        parameters: Values of the flow's parameters in a task group, which has no trigger form; ``None`` in a DAG of the
+            flow's own.
+    """
+
+    def __init__(self, deployment: Deployment, parameters: Mapping[str, Any] | None = None) -> None:
         self._deployment = deployment
         self._plan = deployment.plan
+        self._parameters = parameters
         self._tasks: dict[str, Task] = {}
         self._lists: dict[str, XComArg] = {}
 
-    def build(self) -> None:
-        """Make all tasks and their dependencies in the current DAG."""
+    def build(self) -> dict[str, Task]:
+        """Make all tasks and their dependencies; the tasks of the steps, by the names of their units."""
         for unit in self._plan.plain:
-            self._add(FlowStepOperator(**self._arguments(unit.name)))
+            self._tasks[unit.name] = FlowStepOperator(**self._arguments(unit.name))
         for group in self._plan.groups:
             self._expand(group)
         for unit in self._plan.units.values():
@@ -102,6 +112,7 @@ class _Builder:
         start = self._tasks[self._plan.unit_of(self._deployment.manifest.graph.start).name]
         start.set_upstream(sensors(self._deployment.manifest))
         self._add_exit_hooks()
+        return self._tasks
 
     def _add_exit_hooks(self) -> None:
         """One task after the other; each waits for all steps, as the end gives up before slower branches have ended."""
@@ -123,7 +134,7 @@ class _Builder:
         split = self._list(group.frames[-1])
         if len(group.units) == 1:
             (name,) = group.units
-            self._add(FlowStepOperator.partial(**self._arguments(name)).expand(split=split))
+            self._tasks[name] = FlowStepOperator.partial(**self._arguments(name)).expand(split=split)
             return
 
         from airflow.sdk import task_group  # a cost that flows without groups need not pay
@@ -131,7 +142,9 @@ class _Builder:
         @task_group(group_id=group.name, prefix_group_id=False, tooltip=self._tooltip(group))
         def body(split: XComArg) -> None:
             for name in group.units:
-                self._add(FlowStepOperator(split=split, **self._arguments(name)))
+                # The group gives its tasks no prefix, neither its own nor that of the group around it.
+                ids = {"task_id": self._deployment.manifest.airflow_task(name)}
+                self._tasks[name] = FlowStepOperator(split=split, **(self._arguments(name) | ids))
 
         body.expand(split=split)
 
@@ -165,10 +178,9 @@ class _Builder:
         }
         if manifest.graph.end in unit.steps:
             arguments["outlets"] = finish_assets(manifest)
+        if self._parameters is not None and manifest.graph.start in unit.steps:
+            arguments["parameters"] = dict(self._parameters)
         return arguments
-
-    def _add(self, task: Task) -> None:
-        self._tasks[task.task_id] = task
 
     def _tooltip(self, group: Group) -> str:
         splits = (self._deployment.manifest.graph[frame] for frame in group.frames)

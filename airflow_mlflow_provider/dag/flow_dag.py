@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import sys
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG
 
 from airflow_mlflow_provider.dag.build import build_dag
-from airflow_mlflow_provider.dag.load import read_manifest
-from airflow_mlflow_provider.exception import CommandException
-from airflow_mlflow_provider.plan.manifest import Code, Compute, FlowManifest, Limits
+from airflow_mlflow_provider.dag.described import described
+from airflow_mlflow_provider.plan.manifest import Compute, Limits
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -56,57 +54,21 @@ def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow
         CommandException: The flow cannot be deployed so, or no store is configured.
     """
     caller = sys._getframe(1).f_globals.get("__file__", "")
-    if isinstance(flow, (str, PathLike)):
-        manifest = read_manifest(Path(caller).parent / flow)
-    else:
-        from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, deployment_manifest
-
-        options = DeploymentOptions(
-            name=name,
-            branch=branch,
-            production=production,
-            compute=compute,
-            tags=tuple(tags),
-            limits=limits or Limits(),
-            paused=is_paused_upon_creation,
-            worker_pool=worker_pool,
-            fuse=fuse,
-        )
-        manifest = deployment_manifest(flow, _base(flow, store), options, "airflow")
+    manifest = described(
+        flow,
+        caller,
+        store,
+        name=name,
+        branch=branch,
+        production=production,
+        compute=compute,
+        tags=tuple(tags),
+        limits=limits or Limits(),
+        paused=is_paused_upon_creation,
+        worker_pool=worker_pool,
+        fuse=fuse,
+    )
     dag = build_dag(manifest)
     if caller:
         dag.fileloc = caller
     return dag
-
-
-def _base(flow: type[FlowSpec], store: str | None) -> FlowManifest:
-    from airflow_mlflow_provider.configuration import get
-    from airflow_mlflow_provider.flow.lint import check
-    from airflow_mlflow_provider.flow.preparation import prepare
-    from airflow_mlflow_provider.runtime.assemble import assemble_manifest, flow_file
-
-    file = flow_file(flow)
-    decospecs = tuple(get("default_decospecs"))
-    configs = prepare(flow, decospecs=decospecs)
-    return assemble_manifest(
-        flow,
-        check(flow),
-        store=_store_url(flow, store),
-        user="airflow",
-        code=Code(digest="", script=file.name, class_name=flow.__name__, path=str(file)),
-        configs=configs,
-        decospecs=decospecs,
-    )
-
-
-def _store_url(flow: type[FlowSpec], store: str | None) -> str:
-    from airflow_mlflow_provider.configuration import get
-
-    root = store or get("datastore_root")
-    if not root:
-        raise CommandException(
-            f"No artifact store is configured for {flow.__name__}: the tasks of a DAG have no common working directory.",
-            fix="Set datastore_root in the [mlflow_provider] section, or give FlowDag(…, store=…).",
-            where={"flow": flow.__name__},
-        )
-    return root if "://" in root else Path(root).expanduser().resolve().as_uri()

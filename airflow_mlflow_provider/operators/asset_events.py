@@ -122,8 +122,8 @@ def _described(trigger: EventTrigger, event: Any) -> dict[str, Any]:
 
 
 def _checked(spec: ParameterSpec, value: Any, event: dict[str, Any]) -> Any:
+    from airflow.providers.common.compat.sdk import ParamValidationError
     from airflow.sdk import Param
-    from airflow.sdk.exceptions import ParamValidationError
 
     try:
         return Param(value, **spec.schema).resolve()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.operators.credentials import provide_credentials
@@ -56,7 +56,7 @@ class FlowExitHookOperator(BaseOperator):
         deployed = self.deployment.manifest
         provide_credentials(deployed)
         ledger = Ledger(open_store(deployed.store))
-        run = airflow_run_id(context["ti"].dag_id, context["ti"].run_id)
+        run = airflow_run_id(context["ti"].dag_id, context["ti"].run_id, deployed.task_group)
         if not succeeded:
             seal_failed(ledger, deployed.flow_name, run, "a task failed")
         if failure := self._call(ledger, run):
@@ -68,7 +68,8 @@ class FlowExitHookOperator(BaseOperator):
 
     def _succeeded(self, context: Context) -> bool:
         instance: Any = context["ti"]
-        end = self.deployment.plan.unit_of(self.deployment.manifest.graph.end).name
+        manifest = self.deployment.manifest
+        end = manifest.airflow_task(self.deployment.plan.unit_of(manifest.graph.end).name)
         states = instance.get_task_states(instance.dag_id, task_ids=[end], run_ids=[instance.run_id])
         return str(states.get(instance.run_id, {}).get(end)) == "success"
 

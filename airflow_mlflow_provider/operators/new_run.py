@@ -25,15 +25,26 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) -> RunRecord:
+def new_run(
+    deployment: Deployment, ledger: Ledger, run: str, context: Context, given: Mapping[str, Any] | None = None
+) -> RunRecord:
     """The record of the run that this DAG run is; its manifest is put into the store.
 
+    Args:
+        deployment: The flow.
+        ledger: The records.
+        run: Run id.
+        context: Airflow's, of the first task.
+        given: Values by parameter name where the DAG is not the flow's own; ``None`` for what the DAG run was started with.
+
     Raises:
-        CommandException: The DAG run was started with an unknown parameter, lacks one, or the event that started it
-            holds a value that a parameter does not take.
+        CommandException: The run was started with an unknown parameter, lacks one, or a value, given or of the event that started
+            it, is one that a parameter does not take.
     """
     dag_run = context["dag_run"]
-    check_conf(deployment.manifest, dag_run.conf or {})
+    values = (
+        _of_dag_run(deployment.manifest, context) if given is None else checked(deployment.manifest, given)
+    )
     deployment = with_code(deployment, ledger)
     manifest = deployment.manifest
     return RunRecord(
@@ -41,7 +52,7 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
         run=run,
         created_at=time.time(),
         user="airflow",
-        parameters=parameters(manifest, {**context["params"], **event_parameters(manifest, context)}),
+        parameters=parameters(manifest, values),
         manifest=ledger.put_blob(deployment.encoded),
         code=manifest.code.digest,
         tags=manifest.tags,
@@ -49,6 +60,7 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
         airflow={
             "dag_id": dag_run.dag_id,
             "dag_run_id": dag_run.run_id,
+            **({"task_group": manifest.task_group} if manifest.task_group else {}),
             "run_type": str(getattr(dag_run.run_type, "value", dag_run.run_type)),
             "logical_date": dag_run.logical_date.isoformat() if dag_run.logical_date else None,
             "triggered_by": getattr(dag_run, "triggering_user_name", None),
@@ -59,6 +71,50 @@ def new_run(deployment: Deployment, ledger: Ledger, run: str, context: Context) 
         provider=manifest.provider,
         environments=manifest.environments,
     )
+
+
+def _of_dag_run(manifest: FlowManifest, context: Context) -> dict[str, Any]:
+    check_conf(manifest, context["dag_run"].conf or {})
+    return {**context["params"], **event_parameters(manifest, context)}
+
+
+def checked(manifest: FlowManifest, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that an operator was given, each seen to be one that its parameter takes.
+
+    A text is read as JSON where the parameter takes none: templates render to texts.
+
+    Raises:
+        CommandException: A name is not that of a parameter, or a parameter does not take its value.
+    """
+    from airflow.providers.common.compat.sdk import ParamValidationError
+    from airflow.sdk import Param
+
+    check_conf(manifest, given)
+    specs = {spec.name: spec for spec in manifest.parameters}
+    values = {name: _read(specs[name], value) for name, value in given.items()}
+    for name, value in values.items():
+        if value is None and not specs[name].required:
+            continue
+        try:
+            Param(value, **specs[name].schema).resolve()
+        except ParamValidationError as error:
+            raise CommandException(
+                f"The parameter '{name}' of {manifest.flow_name} does not take the {type(value).__name__} it was given: "
+                f"{str(error).splitlines()[0]}.",
+                fix="Give the operator or task group a value of the parameter's type.",
+                where={"flow": manifest.flow_name, "parameter": name},
+            ) from error
+    return values
+
+
+def _read(spec: ParameterSpec, value: Any) -> Any:
+    types = spec.schema.get("type", "string")
+    if not isinstance(value, str) or "string" in types:
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
 
 
 def with_code(deployment: Deployment, ledger: Ledger) -> Deployment:

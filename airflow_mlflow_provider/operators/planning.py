@@ -22,7 +22,7 @@ class PlanningOperator(BaseOperator):
 
     Args:
         deployment: The flow.
-        split: Id of the task whose instances split.
+        split: Name of the unit whose instances split.
     """
 
     ui_color = "#f4f4f5"
@@ -35,7 +35,8 @@ class PlanningOperator(BaseOperator):
     def execute(self, context: Context) -> list[Element]:
         """The list that the inner scope is expanded over, in lexicographic order of the index paths."""
         # A list of task ids gives a list of values, also where only one instance has one.
-        pointers = context["ti"].xcom_pull(task_ids=[self.split], key=POINTER_KEY)
+        task = self.deployment.manifest.airflow_task(self.split)
+        pointers = context["ti"].xcom_pull(task_ids=[task], key=POINTER_KEY)
         splits = self._current(splits_of(pointers), context)
         found = instances(self.deployment, splits)
         self.log.info(
@@ -52,8 +53,8 @@ class PlanningOperator(BaseOperator):
         if not unit.conditional:
             return splits
         provide_credentials(self.deployment.manifest)
-        paths = tuple(split.path for split in splits)
-        chosen = set(UnitTry(self.deployment, unit, paths, context).chosen_paths())
+        paths, part = tuple(split.path for split in splits), self.deployment.manifest.task_group
+        chosen = set(UnitTry(self.deployment, unit, paths, context, part=part).chosen_paths())
         return [split for split in splits if split.path in chosen]
 
 

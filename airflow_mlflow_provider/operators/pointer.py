@@ -16,6 +16,8 @@ from airflow_mlflow_provider.plan.elements import Element, Split
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitResult
 
 POINTER_KEY = "pointer"
+# Of the task that ends a run in a DAG of somebody else's: `Flow/run`.
+PATHSPEC_KEY = "pathspec"
 
 
 class Pointer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,13 +7,13 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import (
+from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
     DownstreamTasksSkipped,
 )
+from airflow.sdk import BaseOperator, Context
 
 from airflow_mlflow_provider.exception import CommandException, MetaflowException
 from airflow_mlflow_provider.operators.asset_events import finish_extra
@@ -22,7 +22,7 @@ from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
 from airflow_mlflow_provider.operators.planning import instances
-from airflow_mlflow_provider.operators.pointer import POINTER_KEY, pointer
+from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY, pointer
 from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
 from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.operators.verdict import gang_width, verdict
@@ -48,19 +48,30 @@ class FlowStepOperator(BaseOperator):
         deployment: The flow.
         unit: Name of the unit, that is, of its first step.
         split: The element of the foreach's list that the instance stands for; ``None`` outside every foreach.
+        parameters: For the first unit of a flow in a DAG of somebody else's: values of the flow's parameters by name,
+            JSON or texts in which templates are rendered. ``None``: the DAG run's.
     """
 
     # Airflow resolves what it maps over only in template fields; the values themselves are never rendered.
-    template_fields: Sequence[str] = ("split",)
-    template_fields_renderers = {"split": "json"}  # noqa: RUF012 - Airflow's own form
+    template_fields: Sequence[str] = ("split", "parameters")
+    template_fields_renderers = {"split": "json", "parameters": "json"}  # noqa: RUF012 - Airflow's own form
     ui_color = "#eef2ff"
 
-    def __init__(self, *, deployment: Deployment, unit: str, split: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        unit: str,
+        split: Any = None,
+        parameters: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.deployment = deployment
         self.unit = unit
         self.split: Any = split
         self._label: InstanceLabel | None = None
+        self.parameters = parameters
         self._interruptible = False
         self._pod: PodUnit | GangUnit | None = None
 
@@ -91,7 +102,7 @@ class FlowStepOperator(BaseOperator):
         Raises:
             AirflowException: A task failed.
         """
-        with _airflow_errors():
+        with airflow_errors():
             provide_credentials(self.deployment.manifest)
             work = self._work(context)
             # Not prepared anew: the pod has run, whatever has become of the run since, and must be cleaned up.
@@ -119,7 +130,12 @@ class FlowStepOperator(BaseOperator):
 
     def _work(self, context: Context) -> UnitTry:
         paths = tuple(map(tuple, self.split["paths"])) if self.split else ((),)
-        return UnitTry(self.deployment, self.deployment.plan.units[self.unit], paths, context)
+        unit = self.deployment.plan.units[self.unit]
+        return UnitTry(self.deployment, unit, paths, context, self.parameters, self._part(context))
+
+    def _part(self, context: Context) -> str:
+        """Which part of the DAG run the flow's run is, if it is not all of it."""
+        return self.deployment.manifest.task_group
 
     def _prepared(self, work: UnitTry, fallback: str | None = None) -> UnitRequest:
         self._refuse_failed_run(work)
@@ -268,9 +284,12 @@ class FlowStepOperator(BaseOperator):
         if work.ends_run:
             work.end_run("succeeded", failed_tasks=work.tolerated_failures())
             self._tell_success(context, work)
+            if self.deployment.manifest.task_group:
+                context["ti"].xcom_push(PATHSPEC_KEY, f"{work.flow}/{work.run}")
         if skipped := self._ruled_out(result):
             map_index = work.airflow["map_index"]
-            raise DownstreamTasksSkipped(tasks=[(name, map_index) for name in skipped])  # type: ignore[no-untyped-call]
+            name_of = self.deployment.manifest.airflow_task
+            raise DownstreamTasksSkipped(tasks=[(name_of(name), map_index) for name in skipped])  # type: ignore[no-untyped-call]
         if work.unit.opens and not work.unit.frames:
             return instances(self.deployment, found.splits)
         return None
@@ -321,7 +340,7 @@ def _failure(task: TaskResult) -> str:
 
 
 @contextmanager
-def _airflow_errors() -> Iterator[None]:
+def airflow_errors() -> Iterator[None]:
     """Tell Airflow what a retry may cure and what it cannot."""
     try:
         yield

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import conf
 
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments

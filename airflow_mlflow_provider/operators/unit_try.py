@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +31,26 @@ class UnitTry:
         unit: The unit that the task runs.
         paths: Index paths of the unit's scope that the instance stands for.
         context: Airflow's.
+        parameters: Values of the flow's parameters where they are not the DAG run's.
+        part: Which part of the DAG run the flow's run is, if it is not all of it.
     """
 
     def __init__(
-        self, deployed: Deployment, unit: Unit, paths: tuple[IndexPath, ...], context: Context
+        self,
+        deployed: Deployment,
+        unit: Unit,
+        paths: tuple[IndexPath, ...],
+        context: Context,
+        parameters: Mapping[str, Any] | None = None,
+        part: str = "",
     ) -> None:
         self.unit = unit
         self._deployed = deployed
         self._context = context
+        self._parameters = parameters
         self._ti = context["ti"]
         self.flow = deployed.manifest.flow_name
-        self.run = airflow_run_id(self._ti.dag_id, self._ti.run_id)
+        self.run = airflow_run_id(self._ti.dag_id, self._ti.run_id, part)
         self.paths = paths
 
     @property
@@ -129,7 +139,7 @@ class UnitTry:
             attempt=attempt.number,
             retry_count=attempt.retry_count,
             last=attempt.last,
-            new_run=new_run(self._deployed, self.ledger, self.run, self._context)
+            new_run=new_run(self._deployed, self.ledger, self.run, self._context, self._parameters)
             if self.starts_run
             else None,
             airflow=self.airflow,

@@ -74,10 +74,17 @@ def parse_task_id(text: str) -> tuple[IndexPath, int | None]:
     return tuple(indexes), iteration
 
 
-def airflow_run_id(dag_id: str, dag_run_id: str) -> str:
-    """The run id of a DAG run: readable, safe in paths, different for different DAG runs."""
-    digest = hashlib.blake2b(f"{dag_id}\0{dag_run_id}".encode(), digest_size=5).hexdigest()
-    readable = _UNSAFE.sub("-", dag_run_id).strip("-")[:80]
+def airflow_run_id(dag_id: str, dag_run_id: str, part: str = "") -> str:
+    """The run id of a DAG run: readable, safe in paths, different for different DAG runs.
+
+    Args:
+        dag_id: The DAG.
+        dag_run_id: The DAG run.
+        part: For a run that is only a part of the DAG run: id of the task group, or of the task and its map index.
+    """
+    named = f"{dag_id}\0{dag_run_id}" + (f"\0{part}" if part else "")
+    digest = hashlib.blake2b(named.encode(), digest_size=5).hexdigest()
+    readable = _UNSAFE.sub("-", f"{dag_run_id}-{part}").strip("-")[:80]
     return f"airflow-{readable}-{digest}" if readable else f"airflow-{digest}"
 
 

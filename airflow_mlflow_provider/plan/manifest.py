@@ -116,6 +116,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         dag_id: Id of the DAG.
+        task_group: Id of the task group that the flow is in a DAG of somebody else's; ``""`` where the DAG is the flow's own.
         graph: Steps, transitions, step decorators.
         store: URL of the artifact store.
         code: Where the flow's code is.
@@ -161,6 +162,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     notify_on_success: str = ""
     settings: dict[str, Any] = {}
     provider: str = ""
+    task_group: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -171,6 +173,10 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     def step_compute(self, step: str) -> Compute:
         """Where a step runs on Airflow."""
         return "kubernetes" if self.graph[step].decorator("kubernetes") else self.compute
+
+    def airflow_task(self, name: str) -> str:
+        """Id of the Airflow task, or group of tasks, that is called ``name`` in a DAG of the flow's own."""
+        return f"{self.task_group}.{name}" if self.task_group else name
 
 
 def encode(manifest: FlowManifest) -> bytes:

@@ -70,6 +70,8 @@ class LiveAirflow(GuardedService):
 
     base_url: str
     api: AirflowApi
+    # The Python of its processes; another one than ours has its own Airflow, and what is installed beside it.
+    python = Path(sys.executable)
 
     def __init__(
         self,
@@ -132,10 +134,11 @@ class LiveAirflow(GuardedService):
         (self.directory / "environment.json").write_text(json.dumps(environment))
         (self.home / "passwords.json").write_text(json.dumps(PASSWORDS))
         if self._sql_alchemy_conn.startswith("sqlite") and not (self.home / "airflow.db").exists():
-            copy_sqlite_template(self.home / "airflow.db")
-        airflow = [sys.executable, "-m", "airflow"]
+            self._make_sqlite(self.home / "airflow.db")
+        python = str(self.python)
+        airflow = [python, "-m", "airflow"]
         commands = {
-            "scheduler": [sys.executable, "-c", WARM_SCHEDULER, "scheduler", "--skip-serve-logs"],
+            "scheduler": [python, "-c", WARM_SCHEDULER, "scheduler", "--skip-serve-logs"],
             "api-server": [
                 *airflow,
                 "api-server",
@@ -152,6 +155,9 @@ class LiveAirflow(GuardedService):
         self._guard(commands, environment)
         self._wait_until_healthy(f"http://127.0.0.1:{port}")
         return {"port": port}
+
+    def _make_sqlite(self, path: Path) -> None:
+        copy_sqlite_template(path)
 
     def _joined(self, facts: dict[str, Any]) -> None:
         self.base_url = f"http://127.0.0.1:{facts['port']}"
@@ -181,7 +187,7 @@ class LiveAirflow(GuardedService):
         paths = [str(REPOSITORY), environment.get("PYTHONPATH", "")]
         return {
             **environment,
-            "PATH": f"{Path(sys.executable).parent}:{environment.get('PATH', '/usr/bin:/bin')}",
+            "PATH": f"{self.python.parent}:{environment.get('PATH', '/usr/bin:/bin')}",
             "PYTHONPATH": ":".join(path for path in paths if path),
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),

@@ -37,8 +37,17 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def migrate(sql_alchemy_conn: str, environment: Mapping[str, str] | None = None) -> None:
+def migrate(
+    sql_alchemy_conn: str,
+    environment: Mapping[str, str] | None = None,
+    python: str | Path = sys.executable,
+) -> None:
     """Create Airflow's tables in an empty database.
+
+    Args:
+        sql_alchemy_conn: the database.
+        environment: more environment variables.
+        python: the Python whose Airflow makes them.
 
     Raises:
         AssertionError: `airflow db migrate` failed; the message holds what it printed.
@@ -51,7 +60,7 @@ def migrate(sql_alchemy_conn: str, environment: Mapping[str, str] | None = None)
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         }
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
+            [str(python), "-m", "airflow", "db", "migrate"],
             env={**clean_environment(), **(environment or {}), **settings},
             capture_output=True,
             text=True,

@@ -11,6 +11,7 @@ import pytest
 from tests.services.airflow import LiveAirflow
 from tests.services.browser import chromium, logged_in_page, screenshot
 from tests.services.cluster import SharedCluster
+from tests.services.parts import PartsSite, parts_environment
 from tests.services.postgres import PostgresServer
 from tests.services.s3 import S3Server
 
@@ -94,6 +95,22 @@ def live_airflow_postgres(
         sql_alchemy_conn=postgres_server.airflow_database("live_airflow"),
     ) as airflow:
         yield airflow
+
+
+@pytest.fixture(
+    scope="session",
+    params=["sqlite", pytest.param("postgres", marks=[pytest.mark.slow, pytest.mark.postgres])],
+)
+def parts_site(request: pytest.FixtureRequest, services_directory: Path) -> Iterator[PartsSite]:
+    """The run's Airflow with our XCom backend, on SQLite and (slow) on PostgreSQL. Shared, as `live_airflow_sqlite` is."""
+    folder = services_directory / f"parts-store-{request.param}"
+    database: dict[str, str] = {}
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        database["sql_alchemy_conn"] = server.airflow_database("airflow_parts")
+    home = services_directory / f"airflow-parts-{request.param}"
+    with LiveAirflow(home, environment=parts_environment(folder), **database) as airflow:
+        yield PartsSite(airflow, folder)
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def refusal(error: Exception, action: str, where: dict[str, Any]) -> MetaflowExc
         action: What was asked for, such as ``create a pod``.
         where: Names what it was asked for: ``step``, ``namespace``, ``pod`` …
     """
-    from airflow.sdk.exceptions import AirflowException
+    from airflow.providers.common.compat.sdk import AirflowException
     from kubernetes.client.exceptions import ApiException, OpenApiException
     from kubernetes.config import ConfigException
     from urllib3.exceptions import HTTPError
