@@ -26,6 +26,7 @@ def seal_failed_run(manifest: FlowManifest, context: Context, own_dag: bool = Tr
         own_dag: Whether the DAG is the flow's own, so that its failure is the flow's.
     """
     from airflow_mlflow_provider.operators.credentials import provide_credentials
+    from airflow_mlflow_provider.operators.metrics import count_run
     from airflow_mlflow_provider.operators.sealing import seal_failed
     from airflow_mlflow_provider.store.ledger import Ledger
     from airflow_mlflow_provider.store.location import open_store
@@ -38,6 +39,7 @@ def seal_failed_run(manifest: FlowManifest, context: Context, own_dag: bool = Tr
         return
     reason = str(context.get("reason") or "Airflow ended the DAG run")
     seal_failed(ledger, flow, run, reason)
+    count_run(flow, "failed")
 
 
 def seal_with(dag: DAG, manifest: FlowManifest) -> None:

@@ -24,6 +24,7 @@ from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.manifest import Compute, FlowManifest
 from airflow_mlflow_provider.plan.units import Unit
+from airflow_mlflow_provider.runtime.request import UnitResult
 from airflow_mlflow_provider.runtime.resume import ResumeRequest, plan_resume_of
 from airflow_mlflow_provider.store.records import AttemptKey
 
@@ -113,9 +114,9 @@ class RunStepOperator(FlowStepOperator):
         else:
             return
         origin = self._origin(work)
-        plan = plan_resume_of(
-            ledger, self.deployment.manifest.graph, ResumeRequest(origin, step=self.unit, until=self.unit)
-        )
+        given = dict(self.parameters or {})
+        request = ResumeRequest(origin, step=self.unit, parameters=given, until=self.unit)
+        plan = plan_resume_of(ledger, self.deployment.manifest, request)
         lacking = [name for name in plan.reasons if name.partition("/")[0] != self.unit]
         if lacking:
             raise CommandException(
@@ -123,10 +124,7 @@ class RunStepOperator(FlowStepOperator):
                 fix="Name a run that has come as far as this step.",
                 where={"flow": flow, "run": origin, "step": self.unit},
             )
-        given = ledger.run(flow, origin).parameters
-        names = {spec.name for spec in self.deployment.manifest.parameters}
-        values = {name: value for name, value in given.items() if name in names} | dict(self.parameters or {})
-        record = new_run(self.deployment, ledger, work.run, context, values)
+        record = new_run(self.deployment, ledger, work.run, context, plan.parameters)
         airflow = {**record.airflow, "task_id": context["ti"].task_id}
         ledger.carry(flow, work.run, plan.carried)
         ledger.create_run(msgspec.structs.replace(record, origin=origin, airflow=airflow))
@@ -142,9 +140,11 @@ class RunStepOperator(FlowStepOperator):
             )
         return run
 
-    def _conclude(self, context: Context, work: UnitTry, result: Any) -> Any:
+    def _conclude(
+        self, context: Context, work: UnitTry, result: UnitResult, seconds: float | None = None
+    ) -> Any:
         try:
-            super()._conclude(context, work, result)
+            super()._conclude(context, work, result, seconds)
         except DownstreamTasksSkipped:
             # The tasks of the other branch may be called anything; each sees for itself that it was not chosen.
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from airflow_mlflow_provider.operators.asset_events import finish_extra
 from airflow_mlflow_provider.operators.cached import reuse_results
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.labels import InstanceLabel
+from airflow_mlflow_provider.operators.metrics import count_run, count_tasks
 from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
 from airflow_mlflow_provider.operators.planning import instances
 from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY, pointer
@@ -30,8 +32,11 @@ from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element
 from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
+from airflow_mlflow_provider.store.ledger import Ledger
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from airflow_mlflow_provider.operators.kubernetes import GangUnit, PodOutcome, PodUnit
     from airflow_mlflow_provider.store.records import AttemptKey
 
@@ -74,6 +79,7 @@ class FlowStepOperator(BaseOperator):
         self.parameters = parameters
         self._interruptible = False
         self._pod: PodUnit | GangUnit | None = None
+        self._ended: UnitResult | None = None
 
     def execute(self, context: Context) -> list[Element] | None:
         """Run the unit.
@@ -87,14 +93,14 @@ class FlowStepOperator(BaseOperator):
             AirflowFailException: The run cannot go on, whatever is retried.
         """
         provide_credentials(self.deployment.manifest)
-        work = self._work(context)
+        work, began = self._work(context), time.monotonic()
         try:
             result = self._taken_over(work, context) or self._run(work, context)
         except CommandException as error:
             raise AirflowFailException(_text(error)) from error
         except MetaflowException as error:
             raise AirflowException(_text(error)) from error
-        return self._conclude(context, work, result)
+        return self._conclude(context, work, result, time.monotonic() - began)
 
     def resume_pod(self, context: Context, event: Mapping[str, Any]) -> list[Element] | None:
         """Go on when the triggerer has seen the pod end.
@@ -272,7 +278,32 @@ class FlowStepOperator(BaseOperator):
         tasks = ", ".join(found.missing[:_SHOWN_FAILURES])
         raise AirflowException(f"The pod ended without a record of {tasks}: {outcome.summary}")
 
-    def _conclude(self, context: Context, work: UnitTry, result: UnitResult) -> list[Element] | None:
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+        """What Airflow's OpenLineage provider asks for when the task has ended, also when it failed.
+
+        Args:
+            task_instance: The task instance.
+        """
+        if self._ended is None:
+            return None
+        from airflow_mlflow_provider.operators.lineage import openlineage_of, step_lineage
+        from airflow_mlflow_provider.store.location import open_store
+
+        manifest, keys = self.deployment.manifest, [task.key for task in self._ended.tasks]
+        facts = {
+            "pathspec": ", ".join(key.pathspec for key in keys[:_SHOWN_FAILURES]),
+            "attempt": task_instance.try_number - 1,
+            "code": manifest.code.digest,
+            "tags": ", ".join(manifest.tags),
+        }
+        lineage = step_lineage(Ledger(open_store(manifest.store)), keys)
+        return openlineage_of(lineage, manifest.store, facts)
+
+    def _conclude(
+        self, context: Context, work: UnitTry, result: UnitResult, seconds: float | None = None
+    ) -> list[Element] | None:
+        self._ended = result
+        count_tasks(work.flow, self.unit, result, seconds)
         iterations = [task.iteration for task in result.tasks if task.iteration is not None]
         if iterations and len(work.paths) == 1:
             self.instance_label.ended_with(max(iterations))
@@ -283,6 +314,7 @@ class FlowStepOperator(BaseOperator):
         context["ti"].xcom_push(POINTER_KEY, found.to_json())
         if work.ends_run:
             work.end_run("succeeded", failed_tasks=work.tolerated_failures())
+            count_run(work.flow, "succeeded")
             self._tell_success(context, work)
             if self.deployment.manifest.task_group:
                 context["ti"].xcom_push(PATHSPEC_KEY, f"{work.flow}/{work.run}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.services.airflow import LiveAirflow
@@ -34,15 +35,16 @@ class Installation:
         folder: where it goes.
         wheel: the provider's wheel.
         airflow: a version of Airflow such as `3.1.*`; None for the one that this repository is tested with.
+        *more: other packages.
     """
 
-    def __init__(self, folder: Path, wheel: Path, airflow: str | None = None) -> None:
+    def __init__(self, folder: Path, wheel: Path, airflow: str | None = None, *more: str) -> None:
         self.folder = folder
         self.python = folder / "bin" / "python"
         uv = str(Path(sys.executable).with_name("uv"))
         self._run(uv, "venv", "--quiet", "--python", sys.executable, str(folder))
         wanted = [f"apache-airflow=={airflow}"] if airflow else ["-c", str(ROOT / ".ci" / "constraints.txt")]
-        self._run(uv, "pip", "install", "--quiet", "--python", str(self.python), str(wheel), *wanted)
+        self._run(uv, "pip", "install", "--quiet", "--python", str(self.python), str(wheel), *more, *wanted)
 
     def environment(self, home: Path) -> dict[str, str]:
         """Nothing is set but Airflow's home."""
@@ -79,8 +81,10 @@ class Installation:
 class PlainAirflow(LiveAirflow):
     """A live Airflow of an installation; this repository is not on its path."""
 
-    def __init__(self, installation: Installation, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(
+        self, installation: Installation, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(directory, environment=environment)
         self.python = installation.python
 
     def _make_sqlite(self, path: Path) -> None:
