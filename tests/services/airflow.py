@@ -44,6 +44,8 @@ QUICK = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    # On a loaded machine the API server's first answers take a minute; a task that gives up on one fails its test.
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "180",
 }
 
 # `airflow`, with what the executor's workers import for their first task imported before they fork: else each of them spends a second
