@@ -11,7 +11,7 @@ from airflow_mlflow_provider.deploy.record import Deployments
 from tests.flow_runs import FlowFile, FlowRun
 from tests.services.airflow import PASSWORDS, LiveAirflow
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SOURCE = """
     class AcrossFlow(FlowSpec):

@@ -24,7 +24,7 @@ from tests.model.shapes import SHAPES
 from tests.model.spec import Block, Fault
 from tests.services.airflow import LiveAirflow
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 FAILED = (
     ("nested_branches", fault("upper", "0", "exception", "none")),

@@ -10,7 +10,7 @@ from tests.dag.deployed import Finished
 from tests.plugins.resuming.failed import failed_run
 from tests.services.airflow import LiveAirflow
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 WATCHER = """
 from airflow.sdk import DAG

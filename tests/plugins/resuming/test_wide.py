@@ -18,7 +18,7 @@ from tests.plugins.resuming.failed import FLOW, FailedRun, deploy, failed_run
 from tests.services.airflow import LiveAirflow
 from tests.services.s3 import S3Server
 
-pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SPLITS = 1000
 RAN = {"body[1]", "polish[1]", "left", "first", "gather", "meet", "collect", "end"}
