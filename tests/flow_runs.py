@@ -190,10 +190,14 @@ class FlowFile:
         )
 
     def start(
-        self, *options: str, top: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        self,
+        *options: str,
+        top: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        streams: Path | None = None,
     ) -> StartedFlow:
-        """Start `run` and do not wait for its end."""
-        return StartedFlow(self, options, top, environment)
+        """Start `run` and do not wait for its end; what it prints goes to `streams`, by default the flow's folder."""
+        return StartedFlow(self, options, top, environment, streams or self.folder)
 
 
 class StartedFlow:
@@ -205,10 +209,11 @@ class StartedFlow:
         options: Sequence[str],
         top: Sequence[str],
         environment: Mapping[str, str] | None,
+        streams: Path,
     ) -> None:
         self.flow = flow
-        self._stdout = flow.folder / "stdout.txt"
-        self._stderr = flow.folder / "stderr.txt"
+        self._stdout = streams / "stdout.txt"
+        self._stderr = streams / "stderr.txt"
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self.process = self._start(options, top, environment, stdout, stderr)
 

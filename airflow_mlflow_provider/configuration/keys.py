@@ -25,6 +25,8 @@ IntegerKey = Literal[
 ]
 OptionalIntegerKey = Literal["max_active_runs"]
 FloatKey = Literal[
+    "cache_lease_s",
+    "cache_wait_s",
     "card_max_artifact_mb",
     "deploy_wait_s",
     "exit_hook_timeout_s",
@@ -230,6 +232,20 @@ _RUNTIME = (
     ),
     Key(
         "max_log_size", "float", "Size at which the log of an attempt is cut, in MB.", default=10.0, minimum=0
+    ),
+    Key(
+        "cache_lease_s",
+        "float",
+        "Silence, in seconds, after which a task that computes a result of `@cache` is taken for dead by those that wait for it.",
+        default=60.0,
+        minimum=1.0,
+    ),
+    Key(
+        "cache_wait_s",
+        "float",
+        "How long a step with `@cache` waits for another task that computes the same; then it computes too.",
+        default=3600.0,
+        minimum=0.0,
     ),
     Key(
         "heartbeat_s",

@@ -16,9 +16,10 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.sdk import BaseOperator, Context
 
+from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException, MetaflowException
 from airflow_mlflow_provider.operators.asset_events import finish_extra
-from airflow_mlflow_provider.operators.cached import reuse_results
+from airflow_mlflow_provider.operators.cached import UnitCache
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.metrics import count_run, count_tasks
@@ -32,6 +33,7 @@ from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element
 from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
+from airflow_mlflow_provider.runtime.single_flight import Busy, Patience
 from airflow_mlflow_provider.store.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 _LOST = "a worker or pod was lost: its last attempt ended without a record"
 _SHOWN_FAILURES = 5
+_SHORTEST_PAUSE_S = 2.0
 
 
 class FlowStepOperator(BaseOperator):
@@ -126,6 +129,19 @@ class FlowStepOperator(BaseOperator):
             self._label = InstanceLabel(self.split["label"] if self.split else "")
         return self._label
 
+    def look_again(self, context: Context, event: Any, **patience: Any) -> list[Element] | None:
+        """Go on after a pause: another task was computing the result that this one wants.
+
+        Raises:
+            AirflowException: A task failed.
+        """
+        with _airflow_errors():
+            provide_credentials(self.deployment.manifest)
+            work = self._work(context)
+            waiting = Patience(float(get("cache_wait_s")), **patience)
+            waiting.waited(float(event))
+            return self._conclude(context, work, self._in_pod(work, context, waiting))
+
     def on_kill(self) -> None:
         """End what runs: the pod, or the task processes on this machine."""
         if self._pod is not None:
@@ -203,19 +219,21 @@ class FlowStepOperator(BaseOperator):
         finally:
             self._interruptible = False
 
-    def _in_pod(self, work: UnitTry, context: Context) -> UnitResult:
-        request = self._prepared(work)
+    def _in_pod(self, work: UnitTry, context: Context, waiting: Patience | None = None) -> UnitResult:
+        request = msgspec.structs.replace(self._prepared(work), waits=False)
         found = verdict(work.ledger, work.pinned.manifest.graph, request)
         if request.retry_count and found.complete:
             self.log.info("An earlier try has finished the task; its record counts and no pod is needed.")
             return found.result
-        reused = reuse_results(work.ledger, work.pinned.manifest, work.unit, request)
-        if reused is not None:
-            self.log.info("Reused from the cache; no pod is needed.")
-            return reused
         if work.unit.kind == "gang":
             return self._gangs_in_pods(work, request, context)
         pod = self._pod = self._pod_unit(work, request, context)
+        cache, waiting = self._cache(work, request), waiting or Patience(float(get("cache_wait_s")))
+        while isinstance(reused := cache.look(waiting), Busy):
+            self._wait_for(reused, waiting, pod)
+        if reused is not None:
+            self.log.info("Reused from the cache; no pod is needed.")
+            return reused
         outcome = pod.run_or_defer() if pod.deferrable else pod.run()
         return self._after_pod(work, request, outcome)
 
@@ -248,6 +266,32 @@ class FlowStepOperator(BaseOperator):
         failed = [outcome for outcome in outcomes if not outcome.succeeded]
         return self._after_pod(work, request, (failed or outcomes)[0])
 
+    def _wait_for(self, busy: Busy, waiting: Patience, pod: PodUnit) -> None:
+        """Wait for another task that computes the same: in the triggerer, or else here. There is no pod yet.
+
+        Raises:
+            TaskDeferred: To Airflow, which calls :meth:`look_again`.
+            TaskFailed: The task was ended meanwhile.
+        """
+        self.log.info("Waiting for %s, which computes the same result.", busy.claim.key.pathspec)
+        pause = max(waiting.pause(), _SHORTEST_PAUSE_S)
+        if pod.deferrable:
+            from airflow_mlflow_provider.triggers.pause import PauseTrigger
+
+            self.defer(
+                trigger=PauseTrigger(seconds=pause), method_name="look_again", kwargs=waiting.to_json()
+            )
+        pod.pause(pause)
+        waiting.waited(pause)
+
+    def _cache(self, work: UnitTry, request: UnitRequest) -> UnitCache:
+        from airflow_mlflow_provider.operators.kubernetes.environment import setting
+
+        manifest = work.pinned.manifest
+        # From here to the pod's first sign of life it has to be asked for, scheduled and started.
+        lease_s = float(setting(manifest, "pod_startup_timeout_s")) + float(get("cache_lease_s"))
+        return UnitCache(work.ledger, manifest, work.unit, request, lease_s)
+
     def _pod_unit(self, work: UnitTry, request: UnitRequest, context: Context) -> PodUnit:
         from airflow_mlflow_provider.operators.kubernetes import PodUnit
 
@@ -271,6 +315,7 @@ class FlowStepOperator(BaseOperator):
         if not found.missing:
             return found.result
         caught = self.deployment.manifest.graph[self.unit].decorator("catch") is not None
+        self._cache(work, request).release()
         if caught and request.last and outcome.reason != "Killed":
             return self._in_worker(work, outcome.summary)
         if found.result.failed and work.unit.kind == "gang":

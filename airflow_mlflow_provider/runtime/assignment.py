@@ -2,7 +2,7 @@
 
 One task is one child process. It has three channels: its standard output and standard error, which the supervisor
 captures, and a control socket, on which it receives one :class:`Assignment` and answers with a :class:`Report` at its end,
-and with one before for each time that it has been given secrets to hide.
+and with one before for each time that it has been given secrets to hide, or has waited.
 A message is four bytes of length, big endian, and that many bytes of MessagePack.
 """
 
@@ -39,6 +39,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
         gang: ``main_ip``, ``num_nodes``, ``node_index``, ``control_task_id`` of a node of a gang.
         airflow: Where the task runs in Airflow, empty elsewhere.
         cache: Whether a step with ``@cache`` looks for an earlier result.
+        waits: Whether it waits for another attempt that computes the same; not in a pod.
     """
 
     key: AttemptKey
@@ -54,6 +55,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
     gang: dict[str, Any] = {}
     airflow: dict[str, Any] = {}
     cache: bool = True
+    waits: bool = True
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -63,11 +65,13 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         result: What its record says; ``None`` when no record could be written.
         store_error: Why the record could not be written.
         secrets: Values that its logs must not show from now on.
+        waits: Whether it says only that it has waited for others, which does not count for its time limit.
     """
 
     result: TaskResult | None = None
     store_error: str = ""
     secrets: tuple[str, ...] = ()
+    waits: bool = False
 
 
 Message = TypeVar("Message")

@@ -37,6 +37,7 @@ def task_main(context: FlowContext, control: socket.socket) -> int:
             Ledger(open_store(assignment.store)),
             assignment,
             lambda secrets: send(control, Report(secrets=secrets)),
+            waits=lambda: send(control, Report(waits=True)),
         )
     except DataException as error:
         sys.stderr.write(f"{error.headline}: {error} {error.fix}\n")

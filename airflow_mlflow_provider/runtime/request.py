@@ -29,6 +29,7 @@ class UnitRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         airflow: Where the unit runs in Airflow: ``dag_id``, ``dag_run_id``, ``task_id``, ``map_index``,
             ``try_number``, ``log_url``, ``logical_date``.
         max_workers: Tasks of the unit that may run at once; 0 means one per CPU.
+        waits: Whether a step with ``@cache`` waits for another task that computes the same; a pod does not.
         fallback: Run no user code; commit what ``@catch`` stores after a process died, with this cause.
         node: For a gang whose nodes have a machine each: index of the node to run; ``None`` runs all of them here.
     """
@@ -44,6 +45,7 @@ class UnitRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     new_run: RunRecord | None = None
     airflow: dict[str, Any] = {}
     max_workers: int = 1
+    waits: bool = True
     fallback: str | None = None
     node: int | None = None
 

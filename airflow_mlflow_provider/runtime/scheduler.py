@@ -43,6 +43,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
         last: Whether nobody retries after this scheduler gives up on a task.
         airflow: Where the region runs in Airflow.
         cache: Whether steps with ``@cache`` look for earlier results.
+        waits: Whether they wait for other tasks that compute the same.
     """
 
     flow: str
@@ -58,6 +59,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
     last: bool = True
     airflow: dict[str, Any] = {}
     cache: bool = True
+    waits: bool = True
 
 
 class RegionScheduler:
@@ -181,6 +183,7 @@ class RegionScheduler:
             gang=work.gang,
             airflow=options.airflow,
             cache=options.cache,
+            waits=options.waits,
         )
         self._supervisor.start(assignment, policy.kill_after)
 

@@ -4,13 +4,14 @@ What a step reads is known only once it has run. So a result is found in two ste
 à la Carte* (Mokhov et al., 2018): the step's code, version, decorators and environment lead to the names that it has
 read before, and the digests of what these names stand for now, with the elements of its foreach, lead to the result.
 
-===============================================  ==================================================================
-object                                           holds
-===============================================  ==================================================================
-``cache/<flow>/<step>/reads-<code>.json``        :class:`KnownReads`: sets of names, newest first
-``cache/<flow>/<step>/latest-<task>.json``       :class:`KeptInputs` of the task's last result, to explain a miss with
-``cache/<flow>/<step>/<fingerprint>.json``       :class:`CachedResult`
-===============================================  ==================================================================
+================================================  =================================================================
+object                                            holds
+================================================  =================================================================
+``cache/<flow>/<step>/reads-<code>.json``         :class:`KnownReads`: sets of names, newest first
+``cache/<flow>/<step>/latest-<task>.json``        :class:`KeptInputs` of the task's last result, to explain a miss with
+``cache/<flow>/<step>/<fingerprint>.json``        :class:`CachedResult`
+``cache/<flow>/<step>/claim-<fingerprint>.json``  :class:`~.single_flight.Claim` of the task that computes a result now
+================================================  =================================================================
 
 A result that is found becomes the task's own record: it refers to the artifacts that the earlier task produced. Everything here
 works on records and digests; nothing is unpickled, and no code of the flow's runs, so an Airflow operator does it before it
@@ -32,6 +33,8 @@ from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.runtime.attempt_inputs import AttemptInputs
 from airflow_mlflow_provider.runtime.bound_task import EVERYTHING
 from airflow_mlflow_provider.runtime.run_members import run_members, with_members
+from airflow_mlflow_provider.runtime.single_flight import PREFIX
+from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.hashing import digest_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import (
@@ -182,6 +185,20 @@ class StepCache:
         self._put(f"latest-{record.key.task}", KeptInputs(record.key, self._circumstances, digests))
 
     @property
+    def store(self) -> Store:
+        """Where results are kept."""
+        return self._ledger.store
+
+    def claim_key(self, inputs: TaskInputs) -> str:
+        """Key of the claim on the result of a task that starts from ``inputs``, see :mod:`.single_flight`.
+
+        As long as nobody knows what the step reads, everything that it may read counts.
+        """
+        known = self._get(f"reads-{self._code}", KnownReads)
+        names = known.sets[0] if known and known.sets else (EVERYTHING,)
+        return f"{self._folder}/{PREFIX}{_digest(self._digests(names, inputs), self._code)}.json"
+
+    @property
     def _ignored(self) -> set[str]:
         return set(self._attributes.get("ignore") or ())
 
@@ -313,7 +330,7 @@ def clear_cache(ledger: Ledger, flow: str, step: str | None = None, older_than: 
 
 def _is_result(key: str) -> bool:
     name = key.rpartition("/")[2]
-    return not name.startswith(("latest-", "reads-"))
+    return not name.startswith(("latest-", "reads-", PREFIX))
 
 
 def _circumstances(manifest: FlowManifest, node: StepNode, version: Any) -> dict[str, str]:

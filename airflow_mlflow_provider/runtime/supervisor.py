@@ -48,9 +48,11 @@ StandIn = Callable[[Assignment, str], "DoneRecord | None"]
 class _Running:
     """One task process and its channels."""
 
-    def __init__(self, assignment: Assignment, deadline: float | None) -> None:
+    def __init__(self, assignment: Assignment, seconds: float | None) -> None:
         self.assignment = assignment
-        self.deadline = deadline
+        self._seconds = seconds
+        self.deadline: float | None = None
+        self.restart_clock()
         self.pid = 0
         self.control, self.control_theirs = socket.socketpair()
         self.said = bytearray()
@@ -59,6 +61,10 @@ class _Running:
         self.captures: dict[Stream, StreamCapture] = {}
         self.killed_because = ""
         self.abandoned = False
+
+    def restart_clock(self) -> None:
+        """Give it all of its time from now on."""
+        self.deadline = None if self._seconds is None else time.monotonic() + self._seconds
 
 
 class Supervisor:
@@ -130,8 +136,7 @@ class Supervisor:
             assignment: What it is to do.
             seconds: After how long it is killed, if it has not ended by then.
         """
-        deadline = None if seconds is None else time.monotonic() + seconds
-        running = _Running(assignment, deadline)
+        running = _Running(assignment, seconds)
         theirs: list[int] = []
         for stream in STREAMS:
             ours, other = os.pipe()
@@ -266,7 +271,9 @@ class Supervisor:
             data = b""
         running.said += data
         for report in take(running.said, Report):
-            if not report.secrets:
+            if report.waits:
+                running.restart_clock()
+            elif not report.secrets:
                 running.report = report
             for capture in running.captures.values():
                 capture.hide(report.secrets)

@@ -81,6 +81,7 @@ def run_task(
     assignment: Assignment,
     hide: Callable[[tuple[str, ...]], None],
     settings: AttemptSettings = _AS_WRITTEN,
+    waits: Callable[[], None] = lambda: None,
 ) -> TaskResult:
     """Run one attempt and commit its record, whether the user's code succeeds or fails.
 
@@ -90,11 +91,12 @@ def run_task(
         assignment: The attempt.
         hide: Is told what the attempt's logs must not show, before the attempt prints it.
         settings: What differs from the step as it is written.
+        waits: Is told now and then while the attempt waits for another one that computes the same.
 
     Raises:
         StoreException: The record could not be committed; nothing of the attempt is visible.
     """
-    return _TaskRunner(context, ledger, assignment, hide, settings).run()
+    return _TaskRunner(context, ledger, assignment, hide, settings, waits).run()
 
 
 def exception_record(error: BaseException) -> ExceptionRecord:
@@ -152,6 +154,7 @@ class _TaskRunner:
         assignment: Assignment,
         hide: Callable[[tuple[str, ...]], None],
         settings: AttemptSettings,
+        waits: Callable[[], None],
     ) -> None:
         self._tell = hide
         self._settings = settings
@@ -169,7 +172,7 @@ class _TaskRunner:
         self.parents: tuple[DoneRecord, ...] = ()
         self.frames: tuple[Frame, ...] = ()
         self.cards: Any = None
-        self.cache = AttemptCache(ledger, context.manifest, assignment)
+        self.cache = AttemptCache(ledger, context.manifest, assignment, waits)
 
     def run(self) -> TaskResult:
         self.ledger.begin(

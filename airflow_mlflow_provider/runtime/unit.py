@@ -144,6 +144,7 @@ def _schedule(
         first_retry_count=request.retry_count,
         last=request.last,
         airflow=request.airflow,
+        waits=request.waits,
     )
     scheduler = RegionScheduler(manifest.graph, request.steps, supervisor, policy, options, results.append)
     scheduler.add(works)

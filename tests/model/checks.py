@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.model.observed import flow_file, observed, runs_of
-from tests.model.reference import TaskKey, interpret
-from tests.model.spec import Block, Fault, Gang, items_of
+from tests.model.reference import interpret
+from tests.model.spec import Block, Fault
+from tests.model.two_sides import broken_gang
 
 
 def check_run(flow: Block, fault: Fault | None, folder: Path) -> None:
@@ -24,15 +25,6 @@ def check_resume(flow: Block, fault: Fault, folder: Path, *options: str) -> None
     resumed = flow_file(folder, flow).run(command="resume").succeeded()
     whole = interpret(flow)
     assert observed(resumed, flow) == whole, resumed.told()
-    carried = stopped.finished - _broken_gang(flow, fault)
+    carried = stopped.finished - broken_gang(flow, fault)
     ran = {key: origin.run if key in carried else resumed.run for key in whole.tasks}
     assert runs_of(resumed, flow) == ran
-
-
-def _broken_gang(flow: Block, fault: Fault) -> set[TaskKey]:
-    """The nodes that a failed node takes with it: a gang runs again as a whole."""
-    if fault.step not in {item.member for item in items_of(flow) if isinstance(item, Gang)}:
-        return set()
-    frame = fault.task.rpartition("-")[0]
-    nodes = {key for key in interpret(flow).tasks if key[0] == fault.step}
-    return {(step, task) for step, task in nodes if task.rpartition("-")[0] == frame}

@@ -40,11 +40,16 @@ def observed_in(ledger: Ledger, name: str, run: str, flow: Block) -> Expected:
 
 
 def runs_of(run: FlowRun, flow: Block) -> dict[TaskKey, str]:
-    """The run that really ran each task."""
+    """The run that really ran each task of the newest run of a flow."""
+    return runs_in(run.ledger, run.flow, run.run, flow)
+
+
+def runs_in(ledger: Ledger, name: str, run: str, flow: Block) -> dict[TaskKey, str]:
+    """The run that really ran each task of a run."""
     return {
         (step, task): key.run
         for step, _ in steps_of(flow)
-        for task, key in run.ledger.newest_done_keys(run.flow, run.run, step).items()
+        for task, key in ledger.newest_done_keys(name, run, step).items()
     }
 
 

@@ -4,6 +4,7 @@ Airflow reads its settings when it is first imported. `prepare_environment`, cal
 imported, points it at a throw-away home; the database is copied from a template when the first DAG runs.
 """
 
+import datetime
 import functools
 import importlib
 import os
@@ -93,7 +94,11 @@ class DagTestRun:
 
 
 def run_dag(
-    dag: "DAG", conf: Mapping[str, Any] | None = None, *, expected: str | None = "success"
+    dag: "DAG",
+    conf: Mapping[str, Any] | None = None,
+    *,
+    expected: str | None = "success",
+    logical_date: datetime.datetime | None = None,
 ) -> DagTestRun:
     """Run a DAG from its first task to its last.
 
@@ -103,13 +108,15 @@ def run_dag(
         dag: the DAG, from any source: it needs no file in a DAGs folder.
         conf: the run's configuration; values of the DAG's params.
         expected: the state that the run must end in; None accepts both.
+        logical_date: the run's, which decides on its id; now by default.
 
     Raises:
         AssertionError: it ended in another state. What the tasks logged is in the captured output of the test.
     """
     initialise_database()
     _serialize(dag)
-    run = dag.test(run_conf=dict(conf or {}))
+    moment = logical_date or datetime.datetime.now(datetime.timezone.utc)
+    run = dag.test(run_conf=dict(conf or {}), logical_date=moment, run_after=moment)
     found = _read(dag.dag_id, run.run_id, str(run.state))
     states = "".join(f"\n  {label}: {state}" for label, state in found.states.items())
     assert expected in (None, found.state), f"{dag.dag_id} is {found.state}, not {expected}:{states}"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # How long a worker stays with a pod before it leaves it to the triggerer: coming back costs a worker's start.
 PROMPT_S = 5.0
+_KILLED_LOOK_S = 0.5
 
 
 class PodUnit:
@@ -142,6 +143,18 @@ class PodUnit:
             return False
         self._held, self.running = held, self._follow(api, pod, event["asked_at"])
         return True
+
+    def pause(self, seconds: float) -> None:
+        """Wait before there is a pod.
+
+        Raises:
+            TaskFailed: The task was ended meanwhile.
+        """
+        over = time.monotonic() + seconds
+        while not self._killed and (left := over - time.monotonic()) > 0:
+            time.sleep(min(left, _KILLED_LOOK_S))
+        if self._killed:
+            raise TaskFailed("The task was ended before its pod was made.", where={"step": self._step.name})
 
     def kill(self) -> None:
         """Delete the pod, if there is one. For ``on_kill``, which Airflow calls in a signal handler."""
