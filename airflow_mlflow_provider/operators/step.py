@@ -135,7 +135,7 @@ class FlowStepOperator(BaseOperator):
         Raises:
             AirflowException: A task failed.
         """
-        with _airflow_errors():
+        with airflow_errors():
             provide_credentials(self.deployment.manifest)
             work = self._work(context)
             waiting = Patience(float(get("cache_wait_s")), **patience)
