@@ -121,7 +121,8 @@ MODULES = {
 }
 # Those that need Airflow.
 AIRFLOW_MODULES = {
-    "dag": "FlowDag load_flow",
+    "dag": "FlowDag FlowTaskGroup load_flow",
+    "operators.run_step": "RunStepOperator",
     "operators.trigger_flow": "TriggerFlowOperator",
     "operators.resume_flow": "ResumeFlowOperator",
     "operators.artifacts": "PublishArtifactOperator FetchArtifactOperator TagRunOperator",

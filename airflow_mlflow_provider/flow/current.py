@@ -88,7 +88,29 @@ class AirflowTask(NamedTuple):
 class Current:
     """The singleton ``current``. Attributes are set by the task runner and by decorators.
 
-    ``flow_name``, ``run_id``, ``step_name``, ``task_id``, ``pathspec`` and the like are ``None`` outside a run.
+    Those that tell who and where are ``None`` outside a run; those of a decorator raise ``AttributeError`` where it is missing.
+    ``"name" in current`` and ``current.get("name", default)`` work as for a dict.
+
+    Attributes:
+        flow_name: Name of the flow.
+        run_id: Id of the run.
+        step_name: Name of the step.
+        task_id: Id of the task.
+        pathspec: ``Flow/run/step/task``.
+        origin_run_id: The run that this one resumes.
+        run: The run, as a client object.
+        task: The task, as a client object.
+        namespace: The client's namespace.
+        username: Who started the run; ``airflow`` on Airflow.
+        deployer: Who deployed the flow.
+        airflow: ``None`` locally; ``dag_id``, ``dag_run_id``, ``task_id``, ``map_index``, ``try_number``, ``log_url`` and
+            ``logical_date``.
+        tempdir: Folder for temporary files.
+        card: The card, of ``@card``.
+        parallel: ``main_ip``, ``num_nodes``, ``node_index`` and ``control_task_id``, of ``@parallel``.
+        trigger: What started the run, of ``@trigger`` and ``@trigger_on_finish``.
+        project_name: The project, of ``@project``; likewise ``branch_name``, ``is_user_branch``, ``is_production`` and
+            ``project_flow_name``.
     """
 
     def __init__(self) -> None:
@@ -178,3 +200,4 @@ def _made(value: Any) -> Any:
 
 
 current = Current()
+"""What this process runs: see :class:`Current`."""

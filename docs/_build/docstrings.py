@@ -1,4 +1,4 @@
-"""Docstrings as Markdown: the roles of Sphinx, which they share with Airflow's own, become code."""
+"""Docstrings as Markdown: the roles of Sphinx, which they share with Airflow's own, become code; decorators have the types of their overloads."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class Roles(griffe.Extension):
         """Rewrite the docstring of an object."""
         if obj.docstring:
             obj.docstring.value = _ROLE.sub(_as_code, _FOR_TESTS.sub(r"\1", obj.docstring.value))
+        if isinstance(obj, griffe.Function) and obj.overloads:
+            # The implementation of a decorator takes anything; names, types and defaults are those of its overloads.
+            written = {parameter.name: parameter for each in obj.overloads for parameter in each.parameters}
+            obj.parameters = griffe.Parameters(*written.values())
 
 
 def _as_code(found: re.Match[str]) -> str:

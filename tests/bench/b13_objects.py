@@ -120,17 +120,21 @@ class Clients:
                     "PYTHONPATH": str(ROOT) if client == "ours" else "",
                 }
                 return _measured(
-                    [python, str(_CLIENT), client, server.bucket(), str(files), str(load.copies)], environment
+                    [python, str(_CLIENT), client, server.bucket(), str(files), str(load.copies)],
+                    environment,
+                    folder,
                 )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _measured(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+def _measured(command: list[str], environment: dict[str, str], folder: Path) -> dict[str, float]:
     reading, writing = os.pipe()
     with os.fdopen(reading) as answer:
         done = subprocess.run(
             [*command, str(writing)],
+            # Metaflow leaves folders where it runs.
+            cwd=folder,
             env=environment,
             pass_fds=[writing],
             capture_output=True,

@@ -35,7 +35,8 @@ def test_every_public_name_stands_on_one_page_of_the_reference() -> None:
 
     described = re.findall(rf"^::: {PACKAGE}\.(\S+)$", pages, re.MULTILINE)
 
-    assert sorted(described) == sorted(public_names())
+    # `current` is an instance, whose class is described beside it.
+    assert sorted(described) == sorted([*public_names(), "flow.current.Current"])
 
 
 @pytest.mark.slow
