@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from airflow_mlflow_provider.plugins.models.logs import LogLineView, LogPage
-from airflow_mlflow_provider.runtime.logs import Stream, decode_lines
+from airflow_mlflow_provider.runtime.logs import LogLine, Stream, decode_lines
 from airflow_mlflow_provider.store.abc import ObjectInfo
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey
@@ -40,9 +40,18 @@ def log_page(ledger: Ledger, key: AttemptKey, stream: Stream, start: int | None,
         skipped, whole = 0, len(data)
     lines = [
         LogLineView(time=line.time.timestamp(), source=line.source, text=line.text.decode(errors="replace"))
-        for line in decode_lines(data[skipped:whole])
+        for line in _whole_lines(data[skipped:whole])
     ]
     return LogPage(lines=lines, begin=begin + skipped, next=begin + whole, size=size)
+
+
+def _whole_lines(data: bytes) -> Iterator[LogLine]:
+    """Lines as they were stored; where somebody begins in the middle of one, it is passed over."""
+    for raw in data.split(b"\n"):
+        try:
+            yield from decode_lines(raw)
+        except ValueError:
+            continue
 
 
 def _is_chunk(item: ObjectInfo, stream: str) -> bool:

@@ -77,6 +77,7 @@ def _page(request: Request) -> HTMLResponse:
     return HTMLResponse(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Flow</title>'
+        '<link rel="icon" href="data:,">'
         f'<link rel="stylesheet" href="{root}/static/views.css?v={version}"></head>'
         f'<body data-root="{root}"><div id="page"></div>'
         f'<script src="{root}/static/views.js?v={version}"></script></body></html>'

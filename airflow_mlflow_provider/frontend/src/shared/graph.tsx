@@ -44,6 +44,12 @@ function placed(steps: DrawnStep[]) {
   return graph;
 }
 
+function pressed(event: KeyboardEvent, pick: () => void): void {
+  if (event.key !== "Enter" && event.key !== " ") return;
+  event.preventDefault(); // a space scrolls
+  pick();
+}
+
 /** The steps of a flow from left to right, `here` marked; with `chosen`, each step can be picked by click or key. */
 export function StepGraph({ steps, here, chosen, label = "Graph of the flow" }: {
   steps: DrawnStep[];
@@ -79,10 +85,11 @@ export function StepGraph({ steps, here, chosen, label = "Graph of the flow" }: 
               class={`graph-step ${step.status ?? ""} ${step.name === here ? "here" : ""} ${pick ? "pick" : ""}`}
               transform={`translate(${at.x - at.width / 2} ${at.y - height / 2})`}
               role={pick ? "button" : "img"}
-              tabIndex={pick ? 0 : -1}
+              // Attributes of SVG know no other case: `tabIndex` would let no key get here.
+              tabindex={pick ? 0 : -1}
               aria-label={said.filter(Boolean).join(", ")}
               onClick={pick}
-              onKeyDown={pick ? (event) => (event.key === "Enter" || event.key === " ") && pick() : undefined}
+              onKeyDown={pick && ((event) => pressed(event, pick))}
             >
               <title>{step.doc || said.filter(Boolean).join(", ")}</title>
               <rect width={at.width} height={height} rx="8" />

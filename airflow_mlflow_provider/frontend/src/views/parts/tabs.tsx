@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
+import { useId, useRef } from "preact/hooks";
 import "./tabs.css";
 
 /** Tabs with their panel; arrow keys move between them. */
@@ -10,6 +10,7 @@ export function Tabs({ names, chosen, choose, label, children }: {
   label: string;
   children: ComponentChildren;
 }) {
+  const id = useId(); // tabs may stand in tabs
   const list = useRef<HTMLDivElement>(null);
   const keys = Object.keys(names);
   const move = (event: KeyboardEvent) => {
@@ -30,10 +31,10 @@ export function Tabs({ names, chosen, choose, label, children }: {
             key={name}
             type="button"
             role="tab"
-            id={`tab-${name}`}
+            id={`${id}-${name}`}
             data-name={name}
             aria-selected={name === chosen}
-            aria-controls="tab-panel"
+            aria-controls={`${id}-panel`}
             tabIndex={name === chosen ? 0 : -1}
             onClick={() => choose(name)}
           >
@@ -41,7 +42,7 @@ export function Tabs({ names, chosen, choose, label, children }: {
           </button>
         ))}
       </div>
-      <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${chosen}`} class="tab-panel">{children}</div>
+      <div role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${chosen}`} class="tab-panel">{children}</div>
     </>
   );
 }
