@@ -27,7 +27,7 @@ PARTS = {
     "step=start&task=0&show=environment": ".facts",
     "step=body&task=0001": ".task-error",
     "tab=cards": "article.card",
-    "tab=parameters": "#page table",
+    "tab=parameters": ".tab-panel table",
     "tab=code": ".note",
     "tab=about": ".facts",
 }
