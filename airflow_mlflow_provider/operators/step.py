@@ -163,6 +163,7 @@ class FlowStepOperator(BaseOperator):
         self._refuse_failed_run(work)
         paths = work.chosen_paths()
         if not paths:
+            self._refuse_lost_paths(work)
             raise AirflowSkipException("A switch took another way.")
         request = work.request(paths, fallback)
         tasks = f"{len(paths)} index paths" if len(paths) > 1 else work.task
@@ -357,6 +358,7 @@ class FlowStepOperator(BaseOperator):
         graph = self.deployment.manifest.graph
         found = pointer(graph, self.split, result)
         context["ti"].xcom_push(POINTER_KEY, found.to_json())
+        self._refuse_lost_paths(work)
         if work.ends_run:
             work.end_run("succeeded", failed_tasks=work.tolerated_failures())
             count_run(work.flow, "succeeded")
@@ -370,6 +372,13 @@ class FlowStepOperator(BaseOperator):
         if work.unit.opens and not work.unit.frames:
             return instances(self.deployment, found.splits)
         return None
+
+    def _refuse_lost_paths(self, work: UnitTry) -> None:
+        """Of a shard some of whose splits failed before, the others have been done; the instance has failed all the same."""
+        if work.lost_paths:
+            raise AirflowFailException(
+                f"{len(work.lost_paths)} of {len(work.paths)} splits were not run, as what comes before them failed."
+            )
 
     def _tell_success(self, context: Context, work: UnitTry) -> None:
         extra = finish_extra(work.pinned.manifest, work.run, work.task)

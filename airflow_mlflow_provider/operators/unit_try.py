@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlflow_provider.exception import MetaflowNotFound
+from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowNotFound
 from airflow_mlflow_provider.operators.attempt import Attempt, attempt_of
 from airflow_mlflow_provider.operators.new_run import new_run
+from airflow_mlflow_provider.operators.pointer import POINTER_KEY
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import IndexPath, airflow_run_id, task_id
 from airflow_mlflow_provider.plan.manifest import decode
@@ -52,6 +53,7 @@ class UnitTry:
         self.flow = deployed.manifest.flow_name
         self.run = airflow_run_id(self._ti.dag_id, self._ti.run_id, part)
         self.paths = paths
+        self.lost_paths: tuple[IndexPath, ...] = ()
 
     @property
     def task(self) -> str:
@@ -102,22 +104,42 @@ class UnitTry:
         return Deployment(decode(self.ledger.blob(digest), f"the manifest of run {self.run}"))
 
     def chosen_paths(self) -> tuple[IndexPath, ...]:
-        """Those index paths of the instance for which no switch took another way.
+        """Those index paths of the instance for which no switch took another way, and whose inputs have not failed.
 
         Raises:
-            MetaflowDataMissing: A parent that must have finished has no record.
+            MetaflowDataMissing: A parent that must have finished has no record; of a shard, such a path is left out, and
+                is one of :attr:`lost_paths` from then on.
         """
-        if not self.unit.conditional:
+        if not self.unit.conditional and not self._inputs_failed:
             return self.paths
         from airflow_mlflow_provider.runtime.parents import chosen_parents
 
         graph = self.pinned.manifest.graph
         inner = (0,) if self.unit.kind == "gang" else ()
-        return tuple(
-            path
-            for path in self.paths
-            if chosen_parents(self.ledger, graph, self.run, self.unit.name, (*path, *inner)) is not None
+        chosen: list[IndexPath] = []
+        lost: list[IndexPath] = []
+        for path in self.paths:
+            try:
+                parents = chosen_parents(self.ledger, graph, self.run, self.unit.name, (*path, *inner))
+            except MetaflowDataMissing:
+                if not self.unit.goes_on:
+                    raise
+                lost.append(path)
+                continue
+            if parents is not None:
+                chosen.append(path)
+        self.lost_paths = tuple(lost)
+        return tuple(chosen)
+
+    @cached_property
+    def _inputs_failed(self) -> bool:
+        """Whether a task before this one, of the same shard, has not succeeded."""
+        if not self.unit.goes_on:
+            return False
+        found = self._ti.xcom_pull(
+            task_ids=list(self.unit.after), key=POINTER_KEY, map_indexes=self._ti.map_index
         )
+        return any(value is None for value in found)
 
     def request(self, paths: tuple[IndexPath, ...], fallback: str | None = None) -> UnitRequest:
         """What the runner is asked to do.

@@ -29,7 +29,11 @@ class Deployment:
     @cached_property
     def plan(self) -> Plan:
         """The units of the flow."""
-        return plan_units(self.manifest.graph, fuse=bool(self.manifest.settings.get("fuse")))
+        return plan_units(
+            self.manifest.graph,
+            fuse=bool(self.manifest.settings.get("fuse")),
+            sharded=self.manifest.limits.splits_per_task > 1,
+        )
 
     @cached_property
     def encoded(self) -> bytes:

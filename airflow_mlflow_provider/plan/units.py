@@ -49,6 +49,7 @@ class Unit(msgspec.Struct, frozen=True, omit_defaults=True):
         conditional: Whether a switch may leave the unit out for an index path of its scope.
         closes: The foreach or gang split that the unit's first step joins, if any.
         opens: The foreach split that the unit's last step is, if it is one.
+        goes_on: Whether, where some splits of a shard have failed, the unit runs for the others.
         rules_out: For a switch: maps each target to the units of the same scope that cannot run once it is chosen.
     """
 
@@ -61,6 +62,7 @@ class Unit(msgspec.Struct, frozen=True, omit_defaults=True):
     conditional: bool = False
     closes: str | None = None
     opens: str | None = None
+    goes_on: bool = False
     rules_out: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -125,12 +127,13 @@ def planning_task(split: str) -> str:
     return f"plan-{split}"
 
 
-def plan_units(graph: FlowGraph, fuse: bool = False) -> Plan:
+def plan_units(graph: FlowGraph, fuse: bool = False, sharded: bool = False) -> Plan:
     """Partition a checked graph into units.
 
     Args:
         graph: A graph without lint errors.
         fuse: Run chains of steps with equal placement as one unit each.
+        sharded: Several splits of a foreach share an instance, whatever their number.
     """
     order = graph.topological()
     chains = _chains(graph, order, fuse)
@@ -138,7 +141,7 @@ def plan_units(graph: FlowGraph, fuse: bool = False) -> Plan:
     stages = _stages(graph, order)
     conditional = conditional_steps(graph)
     units = {
-        chain[0]: _unit(graph, chain, owner, stages[chain[0]], conditional)
+        chain[0]: _unit(graph, chain, owner, stages[chain[0]], conditional, sharded)
         for chain in sorted(chains, key=lambda chain: order.index(chain[0]))
     }
     return Plan(units=units, groups=_groups(units), planned=_planned(units))
@@ -150,20 +153,24 @@ def _unit(
     owner: Mapping[str, str],
     stage: int,
     conditional: frozenset[str],
+    sharded: bool,
 ) -> Unit:
     first, last = graph[steps[0]], graph[steps[-1]]
     frames = scope(graph, first.name)
+    before = _before(graph, first)
+    goes_on = sharded and bool(frames and before) and all(scope(graph, name) == frames for name in before)
     closes = first.matching_split if first.matching_split and graph[first.matching_split].is_split else None
     return Unit(
         steps=steps,
         kind=_kind(graph, steps),
         frames=frames,
         stage=stage,
-        after=tuple(dict.fromkeys(owner[name] for name in _before(graph, first))),
-        trigger_rule=_trigger_rule(graph, first, conditional),
+        after=tuple(dict.fromkeys(owner[name] for name in before)),
+        trigger_rule="all_done" if goes_on else _trigger_rule(graph, first, conditional),
         conditional=first.name in conditional,
         closes=closes,
         opens=last.name if last.kind == "foreach" else None,
+        goes_on=goes_on,
         rules_out=_rules_out(graph, last, owner),
     )
 

@@ -27,7 +27,7 @@ class Work(msgspec.Struct, frozen=True):
         parents: Attempts to start from, ``None`` to look them up.
         opened_by: For a join, the attempt of its split.
         attempt: Storage attempt to make next.
-        retries: Attempts made before in this run of the scheduler.
+        retries: Attempts made before in the task's budget.
         gang: Place in a gang.
         alone: Whether the other nodes of the gang run on other machines.
     """

@@ -39,7 +39,6 @@ class RegionOptions(msgspec.Struct, frozen=True):
         fail_grace: Seconds that running tasks get to end once one has failed for good.
         keep_going: Whether independent branches go on after a failure.
         first_attempt: Storage attempt of a task that is started here for the first time, whichever works led to it.
-        first_retry_count: What ``current.retry_count`` shows on the first attempt made here.
         last: Whether nobody retries after this scheduler gives up on a task.
         airflow: Where the region runs in Airflow.
         cache: Whether steps with ``@cache`` look for earlier results.
@@ -55,7 +54,6 @@ class RegionOptions(msgspec.Struct, frozen=True):
     fail_grace: float = 5.0
     keep_going: bool = False
     first_attempt: int = 0
-    first_retry_count: int = 0
     last: bool = True
     airflow: dict[str, Any] = {}
     cache: bool = True
@@ -176,7 +174,7 @@ class RegionScheduler:
             iteration=work.iteration,
             parents=work.parents,
             opened_by=work.opened_by,
-            retry_count=options.first_retry_count + work.retries,
+            retry_count=work.retries,
             last=options.last and work.retries + 1 >= policy.attempts,
             max_num_splits=options.max_num_splits,
             max_iterations=options.max_iterations,
@@ -283,7 +281,7 @@ class RegionScheduler:
             store=options.store,
             index_path=work.path,
             parents=work.parents,
-            retry_count=options.first_retry_count + work.retries,
+            retry_count=work.retries,
         )
         return self._supervisor.caught(assignment, cause) or result
 

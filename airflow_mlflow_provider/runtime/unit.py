@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -141,7 +142,6 @@ def _schedule(
         max_iterations=manifest.limits.max_iterations,
         keep_going=True,
         first_attempt=request.attempt,
-        first_retry_count=request.retry_count,
         last=request.last,
         airflow=request.airflow,
         waits=request.waits,
@@ -201,7 +201,9 @@ class _Resume:
             again = following[0] == step
             step, parents = following[0], (record.key,)
             iteration = (iteration or 0) + 1 if again else (0 if self._graph[step].is_loop else None)
-        yield Work(step, path, iteration, parents, attempt=self._request.attempt)
+        # Only this task was tried before; those that follow it here are not.
+        request = self._request
+        yield Work(step, path, iteration, parents, attempt=request.attempt, retries=request.retry_count)
 
     def without_user_code(self, work: Work, cause: str) -> Iterator[Work]:
         """Commit what ``@catch`` stores for a task that died; what follows inside the unit is left to do."""
@@ -240,15 +242,24 @@ class _Resume:
             if stored:
                 self.results.append(result_of(stored))
                 continue
-            yield Work(
-                step, (*path, index), attempt=self._request.attempt, gang=gang_place(path, index, size)
-            )
+            yield self._node(path, index, gang_place(path, index, size))
 
     def _node_of_many_machines(self, path: tuple[int, ...], index: int, size: int) -> Work:
         request, step = self._request, self._request.steps[0]
         control = AttemptKey(request.flow, request.run, step, task_id((*path, 0)), request.attempt)
         place = gang_place(path, index, size, main_address(self._ledger.store, control, index))
-        return Work(step, (*path, index), attempt=request.attempt, gang=place, alone=True)
+        return self._node(path, index, place, alone=True)
+
+    def _node(self, path: tuple[int, ...], index: int, place: dict[str, Any], alone: bool = False) -> Work:
+        request = self._request
+        return Work(
+            request.steps[0],
+            (*path, index),
+            attempt=request.attempt,
+            retries=request.retry_count,
+            gang=place,
+            alone=alone,
+        )
 
     def _taken_over(self, step: str, task: str) -> DoneRecord | None:
         """The record that the run took over from the one it resumes; clearing the task runs it again."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_mlflow_provider.dag import build_dag
-from airflow_mlflow_provider.plan.manifest import encode
+from airflow_mlflow_provider.plan.manifest import Limits, encode
 from tests.dag.deployed import Finished, map_labels
 from tests.model.deploying import dag_name, left_by, shape_manifest
 from tests.model.failures import FAILURES, fault
@@ -59,6 +60,25 @@ def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fau
     flow = SHAPES[shape]
     found, expected = _run(flow, broken, dag_name(shape), tmp_path), interpret(flow, broken)
     assert found.without(expected.open) == expected.without(expected.open)
+
+
+@pytest.mark.parametrize(
+    ("shape", "broken"),
+    [
+        ("foreach_that_tolerates", fault("body", "0001", "exception", "none")),
+        pytest.param("foreach", fault("body", "0001", "kill", "exhausted"), marks=pytest.mark.slow),
+        pytest.param("branch_in_foreach", fault("right", "0001", "kill", "none"), marks=pytest.mark.slow),
+        pytest.param(
+            "recursion_in_foreach", fault("again", "0001-i0001", "kill", "retried"), marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_a_split_of_a_shard_fails_alone(shape: str, broken: Fault, tmp_path: Path) -> None:
+    flow = SHAPES[shape]
+    manifest = shape_manifest(flow, broken, "ModelShards", tmp_path)
+    sharded = msgspec.structs.replace(manifest, limits=Limits(splits_per_task=2))
+    found = left_by(Finished.of(sharded, run_dag(build_dag(sharded), expected=None)), flow)
+    assert found == interpret(flow, broken)
 
 
 def test_the_label_of_a_loop_shows_its_last_iteration(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.dag.deployed import Finished
 from tests.dag.test_live import put
 from tests.model.deploying import dag_name, left_by, shape_manifest
 from tests.model.failures import each_failure
-from tests.model.reference import interpret
+from tests.model.reference import Expected, interpret
 from tests.model.shapes import SHAPES
 from tests.model.spec import Block, Fault
 from tests.services.airflow import LiveAirflow
@@ -85,8 +85,21 @@ def test_a_run_on_airflow_does_what_the_model_says(
     finished = Finished.of_dag_run(manifest, name, run_id)
     # What has failed is sealed by a callback, a moment after Airflow says so.
     wait_until(lambda: finished.status is not None, 120, f"{name} is sealed")
-    found = left_by(finished, case.flow)
-    assert found.without(expected.open) == expected.without(expected.open)
+    _agrees(left_by(finished, case.flow).without(expected.open), expected.without(expected.open))
+
+
+def _agrees(found: Expected, expected: Expected) -> None:
+    """A run that succeeded has done all of it. One that failed may have gone less far than on a laptop.
+
+    The index paths of an inner foreach are gathered by one task, which a failure under any of them keeps from running.
+    """
+    assert found.status == expected.status
+    if found.status == "succeeded":
+        assert found == expected
+    for key, task in found.tasks.items():
+        assert (key, task) == (key, expected.tasks.get(key))
+    failed = {key for key, task in expected.tasks.items() if task.outcome == "failed"}
+    assert failed <= set(found.tasks)
 
 
 def _no_import_errors(airflow: LiveAirflow) -> None:
