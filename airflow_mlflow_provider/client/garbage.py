@@ -7,8 +7,10 @@ kept run took over, from a resume or from the cache, stay with all they refer to
 and code packages go when nothing refers to them and they are older than the grace period, which is longer than it takes from the first
 put of an attempt to its commit.
 
-So it is safe beside running flows, and to be stopped at any point: the next collection goes on. ``values/``, ``artifacts/``,
-``environments/`` and ``wheels/`` are not looked at: what refers to them is not all in the store.
+Locks of environments go like blobs, and wheels when no lock names them any more; whoever finds an old one writes it again.
+
+So it is safe beside running flows, and to be stopped at any point: the next collection goes on. ``values/`` and ``artifacts/`` are
+not looked at: what refers to them is not all in the store.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ from airflow_mlflow_provider.client.marking import Marks, batches
 from airflow_mlflow_provider.client.retention import Retention
 from airflow_mlflow_provider.client.tagging import user_tags
 from airflow_mlflow_provider.exception import ObjectNotFound
+from airflow_mlflow_provider.store.abc import ObjectInfo
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, RunRecord, run_prefix
 
 _CONDEMNED = "condemned.json"
 _CONTENT = ("blobs", "code")
+_REQUESTS = "environments/requests"
 
 
 class Collected(msgspec.Struct, frozen=True):
@@ -103,6 +107,7 @@ class _Collector:
         for run in ripe:
             self._delete_run(run, marks)
         self._sweep_content(marks)
+        self._sweep_environments(marks)
         ripe_paths = tuple(run.pathspec for run in ripe)
         return Collected(
             kept=len(runs) - len(unwanted),
@@ -229,6 +234,39 @@ class _Collector:
                 for item in self._store.list(folder)
                 if item.modified <= border and _digest_of_key(item.key) not in marks.digests
             )
+
+    def _sweep_environments(self, marks: Marks) -> None:
+        border = self._began - self._retention.grace
+        found = list(self._store.list("environments"))
+        locks = [item for item in found if item.key.endswith(".json")]
+        doomed = [
+            item
+            for item in locks
+            if item.modified <= border and _digest_of_key(item.key) not in marks.digests
+        ]
+        gone = {item.key for item in doomed}
+        kept = Marks(self._store)
+        for batch in batches(item.key for item in locks if item.key not in gone):
+            for data in self._store.get_many(batch):
+                if data is not None:
+                    kept.add_record(data)
+        # First what leads to a lock, then the lock, then what it names: a collection that is stopped leaves no dangling name.
+        self._delete((item.key, item.size) for item in self._requests_of(gone))
+        self._delete((item.key, item.size) for item in doomed)
+        self._delete(
+            (item.key, item.size)
+            for item in self._store.list("wheels")
+            if item.modified <= border and item.key.split("/")[1] not in kept.digests
+        )
+
+    def _requests_of(self, locks: set[str]) -> Iterator[ObjectInfo]:
+        """What a request was resolved to, of locks that go."""
+        if not locks:
+            return
+        requests = list(self._store.list(_REQUESTS))
+        for item, data in zip(requests, self._store.get_many([item.key for item in requests]), strict=True):
+            if data is not None and f"environments/{bytes(data).decode('ascii', 'replace')}.json" in locks:
+                yield item
 
     def _delete(self, doomed: Iterable[tuple[str, int]]) -> None:
         found = list(doomed)

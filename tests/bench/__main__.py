@@ -21,6 +21,7 @@ MODULES = {
     "B5": "b5_small_artifacts",
     "B6": "b6_s3_requests",
     "B7": "b7_objects",
+    "B8": "b8_resume",
     "B9": "b9_parse",
     "B10": "b10_airflow",
     "B12": "b12_latest",

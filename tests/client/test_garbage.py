@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import os
 import random
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +18,16 @@ from airflow_mlflow_provider.cli.console import run_console
 from airflow_mlflow_provider.client.garbage import Collected, collect_garbage
 from airflow_mlflow_provider.client.retention import Retention
 from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.runtime.environments.lock import (
+    EnvironmentLock,
+    EnvironmentRequest,
+    LockedFile,
+    LockedPackage,
+    Locks,
+)
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import DoneRecord, RunRecord
+from airflow_mlflow_provider.store.records import DoneRecord
 from tests.flow_runs import FlowFile
 
 SOURCE = """
@@ -215,6 +226,49 @@ def test_the_command_collects_and_tells(flow: FlowFile) -> None:
     assert run_console([*arguments[:4], "soon"]) == 2
 
 
+def lock_of(ledger: Ledger, name: str) -> EnvironmentLock:
+    """A lock of one wheel that is in the store, and the wheel."""
+    file = LockedFile(
+        f"{name}-1-py3-none-any.whl", "https://example.org", hashlib.sha256(name.encode()).hexdigest()
+    )
+    ledger.store.put(file.key, name.encode())
+    request = EnvironmentRequest("pypi", "3.11", (name,), ("linux-x86_64",))
+    lock = EnvironmentLock(request, {"linux-x86_64": (LockedPackage(name, "1", (file,)),)}, stored=True)
+    Locks(ledger.store).put(lock)
+    return lock
+
+
+def test_locks_and_wheels_go_when_no_run_that_is_kept_has_them(flow: FlowFile) -> None:
+    ledger = flow.ledger
+    locks = {name: lock_of(ledger, name) for name in ("kept", "gone", "shared")}
+    for name in ("gone", "kept"):
+        run = flow.run("--no-cache").succeeded()
+        environments = {"start": locks[name].digest, "work": locks["shared"].digest}
+        record = msgspec.structs.replace(run.record, environments=environments)
+        ledger.store.put(f"flows/KeptFlow/runs/{run.run}/run.json", msgspec.json.encode(record))
+    patient = msgspec.structs.replace(EVERYTHING, keep_latest=1, grace=3600)
+    collect_garbage(Ledger(ledger.store), patient)
+    assert all(Locks(ledger.store).of_request(lock.request) == lock for lock in locks.values())
+
+    collect(ledger, keep_latest=1)
+    found = Locks(ledger.store)
+    assert {name for name, lock in locks.items() if found.of_request(lock.request)} == {"kept", "shared"}
+    wheels = {item.key.rpartition("/")[2].partition("-")[0] for item in ledger.store.list("wheels")}
+    assert wheels == {"kept", "shared"}
+    assert len(list(ledger.store.list("environments"))) == 4
+
+
+def test_a_lock_that_is_found_is_as_young_as_one_that_is_made(flow: FlowFile) -> None:
+    ledger, long_ago = flow.ledger, time.time() - 3 * 86_400
+    lock = lock_of(ledger, "old")
+    for item in [*ledger.store.list("environments"), *ledger.store.list("wheels")]:
+        os.utime(flow.folder / "store" / item.key, (long_ago, long_ago))
+    assert Locks(ledger.store).of_request(lock.request) == lock
+    collect_garbage(Ledger(ledger.store), msgspec.structs.replace(EVERYTHING, grace=2 * 86_400))
+    assert Locks(ledger.store).of_request(lock.request) == lock
+    assert len(list(ledger.store.list("wheels"))) == 1
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_runs_resumes_and_collections_at_random_never_lose_what_is_listed(flow: FlowFile, seed: int) -> None:
     chance = random.Random(seed)
@@ -233,23 +287,44 @@ def test_runs_resumes_and_collections_at_random_never_lose_what_is_listed(flow: 
 
 
 @pytest.mark.slow
-def test_collections_beside_running_flows_lose_nothing(flow: FlowFile, s3_bucket: str) -> None:
-    shared = FlowFile(flow.folder / "s3", SOURCE, f"s3://{s3_bucket}/store")
-    ends = time.monotonic() + 40
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["file", "s3"])
+def test_collections_beside_runs_and_resumes_lose_nothing(
+    flow: FlowFile, kind: str, request: pytest.FixtureRequest
+) -> None:
+    store = flow.store if kind == "file" else f"s3://{request.getfixturevalue('s3_bucket')}/store"
+    shared, numbers = FlowFile(flow.folder / kind, SOURCE, store), itertools.count()
+    ends, chance = time.monotonic() + 120, random.Random(0)
+    # As in use, but for the amounts: runs are wanted for longer, and the grace period is longer, than a run and its resume take.
+    # A blob is rewritten only when it is a day old, so no two runs have one in common but for code and manifest, which the newest has.
+    retention = Retention(older_than=30, keep_latest=1, grace=30)
 
-    def keep_running(number: int) -> int:
+    def keep_running() -> int:
         count = 0
         while time.monotonic() < ends:
-            shared.run("--n", str(number)).succeeded()
+            fails = chance.random() < 0.5
+            options = ("--n", str(next(numbers)), "--fails", str(fails).lower())
+            ran = shared.run("--run-id-file", f"id-{threading.get_ident()}", *options)
+            origin = (shared.folder / f"id-{threading.get_ident()}").read_text("utf-8")
+            if fails:
+                ran.failed()
+                time.sleep(chance.random() * 2)
+                shared.run("--fails", "false", "--origin-run-id", origin, command="resume").succeeded()
+            else:
+                ran.succeeded()
             count += 1
         return count
 
+    deleted: set[str] = set()
     with ThreadPoolExecutor(2) as threads:
-        counts = [threads.submit(keep_running, number) for number in (1, 2)]
+        counts = [threads.submit(keep_running) for _ in range(2)]
         while not all(count.done() for count in counts):
-            # As in use: the grace period is longer than a run takes, and runs are wanted at least that long.
-            collect_garbage(shared.ledger, Retention(older_than=15, keep_latest=1, grace=15))
+            deleted.update(collect_garbage(Ledger(shared.ledger.store), retention).deleted)
+            time.sleep(chance.random())
         assert all(count.result() for count in counts)
+    assert deleted
     see_that_all_is_there(shared.ledger)
-    newest: RunRecord = shared.ledger.run("KeptFlow", shared.ledger.latest("KeptFlow")[0])
-    assert newest.flow == "KeptFlow"
+    # What an age keeps, a number does not: only the newest run and what it took over are left.
+    collect(Ledger(shared.ledger.store), keep_latest=1)
+    assert len(list(shared.ledger.runs("KeptFlow"))) == 1
+    see_that_all_is_there(Ledger(shared.ledger.store))

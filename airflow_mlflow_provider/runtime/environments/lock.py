@@ -11,12 +11,14 @@ key                                     object
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
 import msgspec
 
 from airflow_mlflow_provider.exception import CorruptedDataException, MetaflowDataMissing, ObjectNotFound
 from airflow_mlflow_provider.store.abc import Store
+from airflow_mlflow_provider.store.blobs import REFRESH_SECONDS
 from airflow_mlflow_provider.store.hashing import digest_of
 
 LOCK_VERSION = 1
@@ -160,12 +162,28 @@ class Locks:
         return msgspec.json.decode(data, type=EnvironmentLock)
 
     def of_request(self, request: EnvironmentRequest) -> EnvironmentLock | None:
-        """What a request was resolved to before, ``None`` if it never was."""
+        """What a request was resolved to before, ``None`` if it never was, or if nothing has used it for long.
+
+        What is found is as good as written now: a collection of garbage leaves it alone until the run that asks is recorded.
+        """
         try:
             digest = bytes(self._store.get(_request_key(request))).decode()
         except ObjectNotFound:
             return None
-        return self.get(digest)
+        try:
+            lock = self.get(digest)
+        except MetaflowDataMissing:
+            return None
+        self._keep_young(f"environments/{digest}.json", encode_lock(lock))
+        for packages in lock.packages.values() if lock.stored else ():
+            for file in (file for package in packages for file in package.files):
+                self._keep_young(file.key)
+        return lock
+
+    def _keep_young(self, key: str, data: bytes | None = None) -> None:
+        found = self._store.info(key)
+        if found is not None and time.time() - found.modified >= REFRESH_SECONDS:
+            self._store.put(key, self._store.get(key) if data is None else data)
 
 
 def _request_key(request: EnvironmentRequest) -> str:

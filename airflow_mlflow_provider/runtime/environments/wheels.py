@@ -10,6 +10,7 @@ import hashlib
 import os
 import ssl
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ from airflow_mlflow_provider.exception import InvalidEnvironmentException
 from airflow_mlflow_provider.runtime.environments.lock import EnvironmentLock, LockedFile, LockedPackage
 from airflow_mlflow_provider.runtime.environments.uv_program import UvFailed, required_uv, run_uv
 from airflow_mlflow_provider.store.abc import Store
+from airflow_mlflow_provider.store.blobs import REFRESH_SECONDS
 
 if TYPE_CHECKING:
     import httpx
@@ -83,7 +85,9 @@ def _stored(file: LockedFile, client: httpx.Client, store: Store, platform: str)
 
 
 def _has(store: Store, file: LockedFile) -> bool:
-    return file.name in store.children(f"wheels/{file.sha256}")
+    """Whether the store has it, and no collection of garbage takes it before the lock is stored that names it."""
+    found = store.info(file.key)
+    return found is not None and time.time() - found.modified < REFRESH_SECONDS
 
 
 def _content(file: LockedFile, client: httpx.Client) -> bytes:
