@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.flow_runs import FlowFile
@@ -104,3 +105,34 @@ def test_a_replay_is_told_of_the_events_that_started_the_origin(tmp_path: Path) 
     assert again.value("event", "start")[0] == "loaded"
     assert again.record.trigger == flow.ledger.run(flow.flow, origin_run).trigger
     assert "all equal" in again.stdout
+
+
+def test_a_run_on_s3_is_replayed_there(tmp_path: Path, s3_bucket: str) -> None:
+    flow = FlowFile(tmp_path, SOURCE, f"s3://{s3_bucket}/store")
+    origin = flow.run("--n", "2", top=("--config-value", "conf", '{"factor": 5}')).succeeded().run
+    again = flow.run(origin, "--compare", command="replay").succeeded()
+    assert "5 tasks compared, all equal." in again.stdout
+    assert again.value("total", "join") == 5
+
+
+@pytest.mark.slow
+def test_a_run_of_airflow_is_replayed_here(tmp_path: Path) -> None:
+    from airflow_mlflow_provider.dag import build_dag
+    from airflow_mlflow_provider.runtime.package import build_package
+    from tests.dag.deployed import Finished, manifest_from
+    from tests.services.dag_test import run_dag
+
+    flow = FlowFile(tmp_path, SOURCE)
+    package = build_package(flow.path)
+    flow.ledger.put_code(package.digest, package.data)
+    bundled = manifest_from(flow.path, flow.store)
+    code = msgspec.structs.replace(
+        bundled.code, digest=package.digest, script=package.script, source="package", path=""
+    )
+    manifest = msgspec.structs.replace(bundled, code=code, configs={"conf": {"factor": 7}})
+    origin = Finished.of(manifest, run_dag(build_dag(manifest), {"n": 4})).run
+    flow.path.write_text(flow.path.read_text("utf-8").replace("self.input *", "1000 + self.input *"), "utf-8")
+    again = flow.run(origin, "--compare", command="replay").succeeded()
+    assert "7 tasks compared, all equal." in again.stdout
+    assert again.value("total", "join") == (0 + 1 + 2 + 3) * 7
+    assert again.record.origin == origin
