@@ -30,15 +30,20 @@ function written(state: ViewState): string {
   return given.length ? `#${new URLSearchParams(given)}` : "";
 }
 
+// Each part of a view that uses the state; a change by one of them is told to all, as the browser tells it to none.
+const followers = new Set<(state: ViewState) => void>();
+
 /** The state in the address and a function that changes parts of it; a part set to `""` is left out. */
 export function useViewState(): [ViewState, (change: ViewState, options?: { replace?: boolean }) => void] {
   const [state, setState] = useState(read);
   useEffect(() => {
     const outer = outerWindow();
     const changed = () => setState(read());
+    followers.add(setState);
     outer.addEventListener("hashchange", changed);
     outer.addEventListener("popstate", changed);
     return () => {
+      followers.delete(setState);
       outer.removeEventListener("hashchange", changed);
       outer.removeEventListener("popstate", changed);
     };
@@ -49,7 +54,7 @@ export function useViewState(): [ViewState, (change: ViewState, options?: { repl
     const { pathname, search } = outer.location;
     // Airflow's router keeps its own state with the entry.
     outer.history[options.replace ? "replaceState" : "pushState"](outer.history.state, "", `${pathname}${search}${written(next)}`);
-    setState(next);
+    for (const follow of followers) follow(next);
   };
   return [state, change];
 }
