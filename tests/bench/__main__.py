@@ -24,6 +24,7 @@ MODULES = {
     "B8": "b8_resume",
     "B9": "b9_parse",
     "B10": "b10_airflow",
+    "B11": "b11_pods",
     "B12": "b12_latest",
     "B13": "b13_objects",
     "B14": "b14_wide_airflow",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from tests.bench.bench import Bench, Side
+from tests.bench.airflow_side import deploy, seconds_of_run
+from tests.bench.bench import Bench
 from tests.bench.outcome import Figure, at_most
 from tests.services.airflow import LiveAirflow
 
 _TIMES = 1.2
-_RUN_SECONDS = 600.0
 _CHAIN = """
     from airflow.sdk import dag, task
 
@@ -141,32 +137,3 @@ def run(bench: Bench) -> Iterator[Figure]:
             yield at_most(
                 "B10", f"{work} on Airflow, steps in the worker, against TaskFlow tasks", samples, _TIMES
             )
-
-
-def deploy(side: Side, airflow: LiveAirflow, name: str, source: str, *options: str) -> None:
-    """Deploy a flow by `airflow create`, under the name of its class."""
-    flow = side.flow("linear")
-    (flow.folder / flow.script).write_text(source, "utf-8")
-    store = Path(airflow.home) / "flow-store"
-    environment = {"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true"}
-    built = flow.folder / f"{name}.py"
-    create = ("airflow", "create", str(built), *options)
-    flow.seconds("--datastore-root", str(store), *create, environment=environment)
-    for manifest in flow.folder.glob("*.json"):
-        shutil.copy(manifest, airflow.dags_folder / manifest.name)
-    airflow.add_dag(name, built.read_text("utf-8"))
-    flow.remove()
-
-
-def seconds_of_run(
-    airflow: LiveAirflow,
-    dag_id: str,
-    conf: Mapping[str, Any] | None = None,
-    timeout: float = _RUN_SECONDS,
-) -> float:
-    """Seconds from the start of a DAG run to its end, by Airflow's own account."""
-    run_id = airflow.api.trigger(dag_id, conf)
-    airflow.api.wait_for_run(dag_id, run_id, timeout=timeout)
-    run = airflow.api.run(dag_id, run_id)
-    start, end = (datetime.datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
-    return (end - start).total_seconds()

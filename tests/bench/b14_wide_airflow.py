@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from tests.bench.b10_airflow import deploy, seconds_of_run
+from tests.bench.airflow_side import deploy, seconds_of_run
 from tests.bench.bench import FLOWS, Bench
 from tests.bench.outcome import Bar, Figure, Samples, at_least
 from tests.services.airflow import LiveAirflow

@@ -1,0 +1,66 @@
+"""Flows and hand-written DAGs on one live Airflow, for benchmarks."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.bench.bench import FlowCopy, Side
+from tests.services.airflow import LiveAirflow
+
+_RUN_SECONDS = 600.0
+
+
+def deploy(side: Side, airflow: LiveAirflow, name: str, source: str, *options: str) -> None:
+    """Deploy a flow by `airflow create`, under the name of its class; its artifacts go into a folder of that Airflow."""
+    flow = side.flow("linear")
+    (flow.folder / flow.script).write_text(source, "utf-8")
+    deploy_copy(flow, airflow, name, str(airflow.home / "flow-store"), options=options)
+
+
+def deploy_copy(
+    flow: FlowCopy,
+    airflow: LiveAirflow,
+    name: str,
+    store: str,
+    settings: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+) -> None:
+    """Deploy the copy of a flow, and remove the copy.
+
+    Args:
+        flow: The copy.
+        airflow: Where to.
+        name: Name of the flow's class.
+        store: Folder or URL of the store.
+        settings: More variables for the command.
+        options: Options of `airflow create`.
+    """
+    environment = {"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true", **(settings or {})}
+    built = flow.folder / f"{name}.py"
+    create = ("airflow", "create", str(built), *options)
+    flow.seconds("--datastore-root", store, *create, environment=environment)
+    for manifest in flow.folder.glob("*.json"):
+        shutil.copy(manifest, airflow.dags_folder / manifest.name)
+    airflow.add_dag(name, built.read_text("utf-8"))
+    flow.remove()
+
+
+def seconds_of_run(
+    airflow: LiveAirflow,
+    dag_id: str,
+    conf: Mapping[str, Any] | None = None,
+    timeout: float = _RUN_SECONDS,
+) -> float:
+    """Seconds from the start of a DAG run to its end, by Airflow's own account.
+
+    Raises:
+        AssertionError: The run failed, or did not end in time.
+    """
+    run_id = airflow.api.trigger(dag_id, conf)
+    airflow.api.wait_for_run(dag_id, run_id, timeout=timeout)
+    run = airflow.api.run(dag_id, run_id)
+    start, end = (datetime.datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
+    return (end - start).total_seconds()
