@@ -13,7 +13,7 @@ from airflow_mlflow_provider.deploy.resuming import ResumeOptions, start_resumed
 from airflow_mlflow_provider.plan.manifest import decode
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
-from tests.bench.b10_airflow import deploy
+from tests.bench.airflow_side import deploy
 from tests.bench.bench import FLOWS, Bench, BenchFailed, FlowCopy
 from tests.bench.outcome import Bar, Figure, Samples, at_most, seconds
 from tests.services.airflow import PASSWORDS, LiveAirflow
