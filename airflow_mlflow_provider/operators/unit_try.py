@@ -133,9 +133,11 @@ class UnitTry:
 
     @cached_property
     def _inputs_failed(self) -> bool:
-        """Whether a task before this one, of the same shard, has not succeeded."""
+        """Whether the inputs of an index path may have failed: what comes before this instance has not all succeeded."""
         if not self.unit.goes_on:
             return False
+        if any(self._deployed.plan.units[name].frames != self.unit.frames for name in self.unit.after):
+            return True  # the join of a foreach that does without some of its splits: the records know
         found = self._ti.xcom_pull(
             task_ids=list(self.unit.after), key=POINTER_KEY, map_indexes=self._ti.map_index
         )

@@ -49,7 +49,7 @@ class Unit(msgspec.Struct, frozen=True, omit_defaults=True):
         conditional: Whether a switch may leave the unit out for an index path of its scope.
         closes: The foreach or gang split that the unit's first step joins, if any.
         opens: The foreach split that the unit's last step is, if it is one.
-        goes_on: Whether, where some splits of a shard have failed, the unit runs for the others.
+        goes_on: Whether the unit runs for those index paths whose inputs are there, where those of others have failed.
         rules_out: For a switch: maps each target to the units of the same scope that cannot run once it is chosen.
     """
 
@@ -158,7 +158,10 @@ def _unit(
     first, last = graph[steps[0]], graph[steps[-1]]
     frames = scope(graph, first.name)
     before = _before(graph, first)
-    goes_on = sharded and bool(frames and before) and all(scope(graph, name) == frames for name in before)
+    among_shards = (
+        sharded and bool(frames and before) and all(scope(graph, name) == frames for name in before)
+    )
+    rule = "all_done" if among_shards else _trigger_rule(graph, first, conditional)
     closes = first.matching_split if first.matching_split and graph[first.matching_split].is_split else None
     return Unit(
         steps=steps,
@@ -166,11 +169,11 @@ def _unit(
         frames=frames,
         stage=stage,
         after=tuple(dict.fromkeys(owner[name] for name in before)),
-        trigger_rule="all_done" if goes_on else _trigger_rule(graph, first, conditional),
+        trigger_rule=rule,
         conditional=first.name in conditional,
         closes=closes,
         opens=last.name if last.kind == "foreach" else None,
-        goes_on=goes_on,
+        goes_on=rule == "all_done",
         rules_out=_rules_out(graph, last, owner),
     )
 
