@@ -107,7 +107,7 @@ def _agrees(found: Expected, expected: Expected) -> None:
 def _triggered(airflow: LiveAirflow, name: str) -> str:
     """Start a run, whose id this is; an API server that is busy with so many runs may have to be asked again."""
     run_id = f"model_{name}"
-    body = {"logical_date": None, "dag_run_id": run_id, "conf": {}}
+    body: dict[str, object] = {"logical_date": None, "dag_run_id": run_id, "conf": {}}
 
     def there() -> bool:
         answer = airflow.api.client.post(f"/api/v2/dags/{name}/dagRuns", json=body)
