@@ -56,7 +56,9 @@ class Journey:
         before: Leg | None = None
         for leg in legs:
             self._runs.append(self._resume(leg) if self._runs else self._start(leg))
-            if before is not None and before.flow == leg.flow and not leg.rerun_changed:
+            # What came after a split that was done without runs again when the split comes back.
+            exact = not leg.rerun_changed and all(getattr(i, "ratio", 1) == 1 for i in items_of(leg.flow))
+            if before is not None and before.flow == leg.flow and exact:
                 self._nothing_ran_twice(before, leg)
             before = leg
         last = legs[-1].flow
