@@ -65,7 +65,7 @@ class ArtifactStoreXComBackend(BaseXCom):
         except codecs.Unsupported:
             entry = value_store().write(f"The XCom '{key}' of {task_id}", value)
         else:
-            if tree.exact and codecs.fits_database(tree.json, get("xcom_inline_max_bytes")):
+            if codecs.fits(tree, get("xcom_inline_max_bytes")):
                 return tree.json  # type: ignore[no-any-return] # Airflow says str and means JSON
             entry = value_store().write_tree(value, tree)
         return BaseXCom.serialize_value(ArtifactReference(entry).pointer())

@@ -33,7 +33,10 @@ TREE: Final = "xcom-tree"
 POINTER: Final = "__artifact__"
 
 _LEAF = "__leaf__"
-_RESERVED = frozenset({_LEAF, POINTER, "__classname__", "__version__", "__data__", "__type", "__var"})
+# What Airflow's own serialization marks its objects with.
+_MARKS = frozenset({"__classname__", "__version__", "__data__", "__type", "__var"})
+_RESERVED = _MARKS | {_LEAF, POINTER}
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class Unsupported(TypeError):
@@ -47,11 +50,13 @@ class Tree(NamedTuple):
         json: The JSON tree.
         buffers: The memory that its leaves refer to, by position.
         exact: Whether the tree alone is the value in the form in which Airflow keeps any XCom.
+        members: Numbers, texts and the like in the value's lists; each takes two bytes at least.
     """
 
     json: Any
     buffers: list[memoryview]
     exact: bool
+    members: int = 0
 
 
 class _Wrapped(NamedTuple):
@@ -66,10 +71,22 @@ def plant(value: Any) -> Tree:
     """
     leaves = _Leaves()
     try:
-        tree = BaseXCom.serialize_value(leaves.replace(value))
+        tree = leaves.replace(value)
+        if not leaves.plain:
+            tree = BaseXCom.serialize_value(tree)
     except (TypeError, AttributeError, RecursionError, ValueError) as error:
         raise Unsupported(str(error)) from error
-    return Tree(tree, leaves.buffers, leaves.exact)
+    return Tree(tree, leaves.buffers, leaves.exact, leaves.members)
+
+
+def fits(tree: Tree, most_bytes: int) -> bool:
+    """Whether a value may be kept in a database, as it is.
+
+    Args:
+        tree: The value.
+        most_bytes: Longest text, in bytes.
+    """
+    return tree.exact and 2 * tree.members <= most_bytes and fits_database(tree.json, most_bytes)
 
 
 def fits_database(tree: Any, most_bytes: int) -> bool:
@@ -111,23 +128,39 @@ def decode(data: memoryview) -> Any:
         ImportError: A class that Airflow's serialization needs is not here, or not allowed.
     """
     head, buffers = pickling.unframe(data)
-    tree = json.loads(bytes(head).decode("utf-8", "surrogatepass"))
-    return _restore(BaseXCom.deserialize_value(_Wrapped(tree)), buffers)
+    text = bytes(head).decode("utf-8", "surrogatepass")
+    tree = json.loads(text)
+    # Both walk through all of it: only where there may be something to be found.
+    if any(f'"{mark}"' in text for mark in _MARKS):
+        tree = BaseXCom.deserialize_value(_Wrapped(tree))
+    return _restore(tree, buffers) if f'"{_LEAF}"' in text else tree
 
 
 class _Leaves:
     def __init__(self) -> None:
         self.buffers: list[memoryview] = []
         self.exact = True
+        # Whether it is JSON as it stands, and Airflow's serialization would leave it so.
+        self.plain = True
+        self.members = 0
 
     def replace(self, value: Any) -> Any:
         kind = type(value)
         if kind is dict:
             return self._mapping(value)
         if kind is list or kind is tuple:
+            self.plain = self.plain and kind is list
+            if _PLAIN.issuperset(map(type, value)):
+                self.members += len(value)
+                return value
             return kind(self.replace(member) for member in value)
+        if kind in _PLAIN:
+            return value
         write = _WRITERS.get((kind.__module__.partition(".")[0], kind.__name__))
-        return value if write is None else self._leaf(*write(value))
+        if write is None:
+            self.plain = False
+            return value
+        return self._leaf(*write(value))
 
     def _mapping(self, value: dict[Any, Any]) -> Any:
         if all(type(key) is str for key in value) and _RESERVED.isdisjoint(value):

@@ -28,6 +28,7 @@ MODULES = {
     "B12": "b12_latest",
     "B13": "b13_objects",
     "B14": "b14_wide_airflow",
+    "B15": "b15_xcom",
 }
 
 

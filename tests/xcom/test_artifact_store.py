@@ -22,6 +22,8 @@ from tests.services.dag_test import run_dag
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+    from tests.services.s3 import S3Server
+
 ALLOW = "AIRFLOW__MLFLOW_PROVIDER__XCOM_ALLOW_PICKLE"
 
 
@@ -90,6 +92,24 @@ def test_a_reference_passes_the_value_on_without_reading_it(store_folder: Path) 
     assert stored(reference) == raw
     with pytest.raises(ObjectNotFound, match="is not in"):
         reference.load()
+
+
+def test_passing_a_value_on_asks_the_store_for_nothing(
+    s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT", f"s3://{s3_bucket}/store")
+    value_store.cache_clear()
+    raw = stored(np.arange(5000))
+    before = s3_server.counts(s3_bucket).total()
+    assert before > 0
+    reference = ArtifactReference.from_pointer(raw)
+    assert reference is not None
+    assert stored(reference) == raw
+    assert (reference.type, reference.preview["shape"]) == ("numpy.ndarray", [5000])
+    assert s3_server.counts(s3_bucket).total() == before
+    np.testing.assert_array_equal(reference.load(), np.arange(5000))
+    assert s3_server.counts(s3_bucket).total() > before
+    value_store.cache_clear()
 
 
 def test_objects_are_pickled_and_unpickled_only_where_that_is_allowed(

@@ -10,7 +10,7 @@ from tests.services.parts import PartsSite
 
 DAGS = Path(__file__).parent / "dags"
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(600)]
 
 
 def add(site: PartsSite, dag_id: str) -> str:
