@@ -56,7 +56,7 @@ class FlowPlugin(AirflowPlugin):
             "name": "Flows",
             "href": f"{URL_PREFIX}/view/flows",
             "destination": "nav",
-            "category": "browse",
+            "nav_top_level": True,
             "url_route": "flows",
         },
     ]

@@ -10,5 +10,5 @@ export function Overview({ dagId }: { dagId: string }) {
   const card = useData(`card ${dagId}`, (signal) => get("/api/dags/{dag_id}/card", { path }, signal), 15);
   if (card.error && !card.data) return <Failure error={card.error} retry={card.reload} />;
   if (!card.data) return <Loading lines={12} label="Loading the flow's card" />;
-  return <CardView card={card.data as unknown as CardDocument} />;
+  return <CardView card={card.data as unknown as CardDocument} heading={false} />;
 }

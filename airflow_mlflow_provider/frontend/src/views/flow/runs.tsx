@@ -64,10 +64,12 @@ export function Runs({ dagId, chosen, choose, compare }: {
           </tbody>
         </table>
       </div>
-      <p class="bar">
-        <button type="button" disabled={cursors.length < 2} onClick={() => setCursors(cursors.slice(0, -1))}>Newer</button>
-        <button type="button" disabled={!next} onClick={() => setCursors([...cursors, next])}>Older</button>
-      </p>
+      {(cursors.length > 1 || next) && (
+        <p class="bar below">
+          <button type="button" disabled={cursors.length < 2} onClick={() => setCursors(cursors.slice(0, -1))}>Newer</button>
+          <button type="button" disabled={!next} onClick={() => setCursors([...cursors, next])}>Older</button>
+        </p>
+      )}
     </>
   );
 }

@@ -67,7 +67,7 @@ function Row({ flow }: { flow: FlowRow }) {
 function Pages({ before, after }: { before: (() => void) | null; after: (() => void) | null }) {
   if (!before && !after) return null;
   return (
-    <p class="bar">
+    <p class="bar below">
       <button type="button" disabled={!before} onClick={() => before?.()}>Before</button>
       <button type="button" disabled={!after} onClick={() => after?.()}>Next</button>
     </p>

@@ -6,6 +6,7 @@ import { type ApiError, get } from "../api/client";
 import type { FindingPage, FindingView } from "../api/schema";
 import { AirflowLink, flowPath, runPath } from "../parts/link";
 import { Failure, Loading, Nothing } from "../parts/notes";
+import { TypeName } from "../parts/type";
 
 type By = "pathspec" | "tag" | "artifact";
 
@@ -70,7 +71,7 @@ function Row({ one }: { one: FindingView }) {
       <th scope="row"><AirflowLink path={pathOf(one)}>{one.pathspec}</AirflowLink></th>
       <td>{one.created_at === null ? "" : moment(one.created_at)}</td>
       <td>
-        {one.type && <code>{one.type}</code>}
+        {one.type && <TypeName name={one.type} />}
         {one.preview && <PreviewView preview={one.preview as Preview} />}
         {one.tags.map((tag) => <span key={tag} class="badge">{tag}</span>)}
       </td>

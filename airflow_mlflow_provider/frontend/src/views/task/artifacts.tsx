@@ -5,6 +5,7 @@ import { PreviewView } from "../../shared/preview";
 import { get } from "../api/client";
 import { usePages } from "../api/use_pages";
 import { Failure, Loading, Nothing } from "../parts/notes";
+import { TypeName } from "../parts/type";
 import type { TaskAddress } from "./pane";
 
 /** The artifacts of a task, as they were described when they were saved. */
@@ -31,7 +32,7 @@ export function Artifacts({ place, state }: { place: TaskAddress; state: string 
               {artifacts.map((one) => (
                 <tr key={one.name}>
                   <th scope="row">{one.name} {one.is_new && <span class="badge succeeded">new</span>}</th>
-                  <td><code>{one.type}</code></td>
+                  <td><TypeName name={one.type} /></td>
                   <td class="number">{bytes(one.size)}</td>
                   <td><PreviewView preview={one.preview as Preview | null} /></td>
                 </tr>

@@ -5,6 +5,7 @@ import { get } from "../api/client";
 import type { InputArtifact, TaskView } from "../api/schema";
 import { usePages } from "../api/use_pages";
 import { Failure, Loading, Nothing } from "../parts/notes";
+import { TypeName } from "../parts/type";
 import { TaskLink } from "./origin";
 import type { TaskAddress } from "./pane";
 
@@ -52,7 +53,7 @@ function Table({ artifacts }: { artifacts: InputArtifact[] }) {
               <th scope="row">{one.name}</th>
               <td><Maker artifact={one} /></td>
               <td>{one.was_read ? <span class="badge running">read</span> : ""}</td>
-              <td><code>{one.type}</code></td>
+              <td><TypeName name={one.type} /></td>
               <td class="number">{bytes(one.size)}</td>
               <td><PreviewView preview={one.preview as Preview | null} /></td>
             </tr>

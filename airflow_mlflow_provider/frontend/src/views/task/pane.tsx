@@ -42,8 +42,9 @@ export function TaskPane({ place, toRun, choice }: { place: TaskAddress; toRun: 
       {about.data && <Origin about={about.data} />}
       {about.data && (
         <section class="spin" aria-label="Run this step again on your machine">
+          <p class="muted">{about.data.spin ? "Run this step again on your machine, on the same inputs:" : about.data.spin_note}</p>
           {about.data.spin && <Command text={about.data.spin} label="Command that runs this step on your machine" />}
-          <p class="muted">{about.data.spin_note}</p>
+          {about.data.spin && <p class="muted">{about.data.spin_note}</p>}
         </section>
       )}
       <Attempts attempts={attempts} chosen={attempt} choose={(number) => change({ attempt: String(number) })} />
