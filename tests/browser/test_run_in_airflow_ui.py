@@ -21,8 +21,8 @@ EXAMPLE = Path(__file__).parents[2] / "dags_examples" / "digits_search_flow.py"
 DAG_ID = "DigitsSearchFlow"
 
 
-def flow(airflow: LiveAirflow, store: Path, *arguments: str) -> str:
-    """Run a command of the example flow; what it printed on standard output."""
+def flow(airflow: LiveAirflow, store: Path, *arguments: str, file: Path = EXAMPLE) -> str:
+    """Run a command of an example flow; what it printed on standard output."""
     settings: Mapping[str, str] = {
         "METAFLOW_USER": "browser",
         "AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT": str(store),
@@ -33,7 +33,7 @@ def flow(airflow: LiveAirflow, store: Path, *arguments: str) -> str:
         "AIRFLOW__MLFLOW_PROVIDER__DAGS_FOLDER": str(airflow.dags_folder),
     }
     ended = subprocess.run(
-        [sys.executable, str(EXAMPLE), *arguments],
+        [sys.executable, str(file), *arguments],
         env={**os.environ, **settings},
         capture_output=True,
         text=True,

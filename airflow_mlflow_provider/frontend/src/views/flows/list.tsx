@@ -1,7 +1,7 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { moment } from "../../shared/format";
 import { get } from "../api/client";
-import type { FlowRow } from "../api/schema";
+import type { FlowPage, FlowRow } from "../api/schema";
 import { useData } from "../api/use_data";
 import { AirflowLink, flowPath } from "../parts/link";
 import { RunMarks } from "../parts/marks";
@@ -17,6 +17,10 @@ export function FlowList({ text, filter }: { text: string; filter: (text: string
     (signal) => get("/api/flows", { path: {}, query: { text, cursor, limit: 20 } }, signal),
     15,
   );
+  // What was there stays until what was asked for is there: nothing jumps while somebody types.
+  const last = useRef<FlowPage | null>(null);
+  last.current = page.data ?? last.current;
+  const shown = last.current;
   const narrow = (given: string) => {
     setCursors([""]);
     filter(given);
@@ -25,22 +29,22 @@ export function FlowList({ text, filter }: { text: string; filter: (text: string
     <>
       <p class="bar">
         <input type="search" aria-label="Show only flows whose name, text, owner or tag holds" placeholder="Filter flows" value={text} onInput={(event) => narrow(event.currentTarget.value)} />
-        {page.data && <span class="muted" role="status">{page.data.total.toLocaleString("en-US")} {page.data.total === 1 ? "flow" : "flows"}</span>}
+        {shown && <span class="muted" role="status">{shown.total.toLocaleString("en-US")} {shown.total === 1 ? "flow" : "flows"}</span>}
       </p>
-      {page.error && !page.data ? <Failure error={page.error} retry={page.reload} /> : null}
-      {!page.data && !page.error ? <Loading lines={10} label="Loading the flows" /> : null}
-      {page.data && page.data.flows.length === 0 && (
+      {page.error && !shown ? <Failure error={page.error} retry={page.reload} /> : null}
+      {!shown && !page.error ? <Loading lines={10} label="Loading the flows" /> : null}
+      {shown && shown.flows.length === 0 && (
         <Nothing>{text ? "No flow matches." : <>No flow is deployed yet: <code>python my_flow.py airflow create</code> deploys one.</>}</Nothing>
       )}
-      {page.data && page.data.flows.length > 0 && (
+      {shown && shown.flows.length > 0 && (
         <>
           <div class="scroll" role="group" aria-label="Flows" tabIndex={0}>
             <table class="flows">
               <thead><tr><th scope="col">Flow</th><th scope="col">Last runs</th><th scope="col">Latest</th><th scope="col">Schedule</th><th scope="col">Owner, tags</th></tr></thead>
-              <tbody>{page.data.flows.map((flow) => <Row key={flow.dag_id} flow={flow} />)}</tbody>
+              <tbody>{shown.flows.map((flow) => <Row key={flow.dag_id} flow={flow} />)}</tbody>
             </table>
           </div>
-          <Pages before={cursors.length > 1 ? () => setCursors(cursors.slice(0, -1)) : null} after={page.data.next ? () => setCursors([...cursors, page.data?.next ?? ""]) : null} />
+          <Pages before={cursors.length > 1 ? () => setCursors(cursors.slice(0, -1)) : null} after={shown.next ? () => setCursors([...cursors, shown?.next ?? ""]) : null} />
         </>
       )}
     </>

@@ -1,4 +1,5 @@
 import type { ComponentChild } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { duration, moment } from "../../shared/format";
 import { useViewState } from "../address";
 import { get } from "../api/client";
@@ -22,11 +23,18 @@ export interface TaskAddress {
   task: string;
 }
 
+const liveSeconds = 3;
+// A task that has ended may be cleared and run again.
+const idleSeconds = 20;
+
 /** A task: how its attempts went, what it made, what it started from, where it ran. */
 export function TaskPane({ place, toRun, choice }: { place: TaskAddress; toRun: ComponentChild; choice: ComponentChild }) {
   const [state, change] = useViewState();
   const name = JSON.stringify(place);
-  const task = useData(name, (signal) => get("/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}", { path: place }, signal), 5);
+  const [every, setEvery] = useState(liveSeconds);
+  const task = useData(name, (signal) => get("/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}", { path: place }, signal), every);
+  const now = task.data?.row.state;
+  useEffect(() => setEvery(now === undefined || now === "running" ? liveSeconds : idleSeconds), [now]);
   const attempts = task.data?.attempts ?? [];
   const attempt = attempts.find((one) => String(one.attempt) === state["attempt"]) ?? attempts.at(-1);
   const about = useData(attempt ? `${name} ${attempt.attempt} ${attempt.state}` : null, (signal) =>
@@ -35,7 +43,7 @@ export function TaskPane({ place, toRun, choice }: { place: TaskAddress; toRun: 
   if (task.error && !task.data) return <Failure error={task.error} retry={task.reload} />;
   if (!task.data) return <Loading lines={10} label="Loading the task" />;
   const names = { artifacts: "Artifacts", cards: "Cards", logs: "Logs", inputs: "Inputs", environment: "Environment" };
-  const shown = state["show"] && state["show"] in names ? (state["show"] as keyof typeof names) : "artifacts";
+  const shown = state["show"] && state["show"] in names ? (state["show"] as keyof typeof names) : attempt?.cards.length ? "cards" : "artifacts";
   return (
     <>
       <Head task={task.data} toRun={toRun} choice={choice} />
