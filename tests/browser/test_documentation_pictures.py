@@ -21,7 +21,7 @@ from tests.services.browser import SCREENSHOTS, logged_in_page
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 REPORT = EXAMPLE.with_name("digits_report_flow.py")
 FOLDER = Path(os.environ.get("PICTURES", SCREENSHOTS))
@@ -75,6 +75,7 @@ def picture(page: Page, name: str) -> None:
 def test_every_view_in_airflows_own_page(
     browser: Browser, ran: Ran, scheme: Literal["light", "dark"]
 ) -> None:
+    fold = f"/dags/DigitsSearchFlow/runs/{ran.search}"
     report = f"/dags/DigitsReportFlow/runs/{ran.report}"
     views = {
         "flows": ("/plugin/flows", "DigitsSearchFlow"),
@@ -84,9 +85,10 @@ def test_every_view_in_airflows_own_page(
             "/dags/DigitsReportFlow/plugin/flow-overview#show=trend&step=judge&name=accuracy",
             "The same as a table",
         ),
-        "run": (f"/dags/DigitsSearchFlow/runs/{ran.search}/plugin/flow", "succeeded"),
-        "task": (f"{report}/tasks/judge/plugin/step#show=cards", "How well does it read?"),
-        "inputs": (f"{report}/tasks/judge/plugin/step#show=inputs", "Made by"),
+        "run": (f"{fold}/plugin/flow", "succeeded"),
+        "task": (f"{fold}/tasks/score_fold/mapped/5/plugin/step", "accuracy"),
+        "inputs": (f"{fold}/tasks/score_fold/mapped/5/plugin/step#show=inputs", "Made by"),
+        "card": (f"{report}/tasks/judge/plugin/step#show=cards", "How well does it read?"),
     }
     with logged_in_page(browser, ran.airflow) as page:
         page.emulate_media(color_scheme=scheme)
@@ -96,7 +98,7 @@ def test_every_view_in_airflows_own_page(
             page.goto(f"{ran.airflow.base_url}{address}")
             frame = page.frame_locator("iframe")
             frame.get_by_text(text).first.wait_for(timeout=LOADED)
-            if name in ("flow", "trend", "task"):
+            if name in ("flow", "trend", "card"):
                 frame.locator("svg.marks").first.wait_for(timeout=LOADED)
             dark = page.evaluate("document.documentElement.classList.contains('dark')")
             assert dark == (scheme == "dark")

@@ -59,12 +59,12 @@ def test_the_tab_of_a_task_instance_tells_its_split_its_error_and_its_inputs(
     step.get_by_role("tab", name="Inputs").click()
     row = step.get_by_role("row").filter(has=step.get_by_role("rowheader", name="limit"))
     row.get_by_text("given to the run").wait_for()
-    row.get_by_text("read", exact=True).wait_for()
     assert "show=inputs" in page.url, "the address of the page around it says what is seen"
     step.get_by_role("row").filter(has=step.get_by_role("rowheader", name="items")).get_by_role(
         "link"
     ).click()
     page.wait_for_url("**/runs/*/tasks/start/plugin/step*", timeout=LOADED)
+    page.frame_locator("iframe").get_by_role("heading", name="start/0").wait_for(timeout=LOADED)
 
 
 def test_the_tab_of_a_dag_shows_the_flow_and_puts_runs_side_by_side(

@@ -34,9 +34,9 @@ def run_page(request: Request, dag_id: DagId, run_id: DagRunId) -> HTMLResponse:
 
 @router.get("/view/task/{dag_id}/{run_id}/{task_id}/{map_index}", dependencies=[READS_TASKS])
 def task_page(
-    request: Request, dag_id: DagId, run_id: DagRunId, task_id: str, map_index: int
+    request: Request, dag_id: DagId, run_id: DagRunId, task_id: str, map_index: str
 ) -> HTMLResponse:
-    """The tab of a task instance."""
+    """The tab of a task instance; where it is not mapped, Airflow leaves the placeholder of the index in the address."""
     return _page(request)
 
 

@@ -10,7 +10,7 @@ const high = 28;
 export function RunMarks({ dagId, runs }: { dagId: string; runs: RunMark[] }) {
   const longest = Math.max(...runs.map((run) => run.seconds ?? 0), 0.001);
   return (
-    <ol class="marks" aria-label="Last runs, the newest last">
+    <ol class="run-marks" aria-label="Last runs, the newest last">
       {[...runs].reverse().map((run) => {
         const took = run.seconds === null ? "" : `, took ${duration(run.seconds)}`;
         const said = `${run.status}, ${moment(run.created_at)}${took}`;

@@ -9,10 +9,13 @@ import { TaskPane } from "./pane";
 import "../parts/bar.css";
 import "./task.css";
 
+// Airflow leaves its placeholder in the address of a task that is not mapped.
+const notMapped = -1;
+
 /** The tab of a task instance: the task that it stands for, or the one chosen of several. */
 export function TaskTab({ dagId, runId, taskId, mapIndex }: { dagId: string; runId: string; taskId: string; mapIndex: string }) {
   const [state, change] = useViewState();
-  const path = { dag_id: dagId, run_id: runId, task_id: taskId, map_index: Number(mapIndex) };
+  const path = { dag_id: dagId, run_id: runId, task_id: taskId, map_index: /^\d+$/.test(mapIndex) ? Number(mapIndex) : notMapped };
   const instance = useData(
     `${dagId} ${runId} ${taskId} ${mapIndex}`,
     (signal) => get("/api/dags/{dag_id}/runs/{run_id}/instances/{task_id}/{map_index}", { path }, signal),
