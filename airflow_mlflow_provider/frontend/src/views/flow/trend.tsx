@@ -84,7 +84,7 @@ function Drawn({ dagId, trend }: { dagId: string; trend: TrendView }) {
 
 function specOf({ step, name, points }: TrendView): Record<string, unknown> {
   const many = points.some((point) => point.tasks > 1);
-  const x = { field: "started", type: "temporal", title: null };
+  const x = { field: "started", type: "temporal", title: null, axis: { format: "%b %d %H:%M", tickCount: 6, labelOverlap: true } };
   const scale = { zero: false };
   const line = {
     mark: { type: "line", point: { size: 60 }, tooltip: true },
@@ -100,7 +100,7 @@ function specOf({ step, name, points }: TrendView): Record<string, unknown> {
   };
   return {
     description: `${step}.${name} over ${points.length} runs`,
-    width: 900,
+    width: 760,
     height: 320,
     data: { values: points.map((point) => ({ ...point, run: point.dag_run_id, started: point.created_at * 1000 })) },
     layer: many ? [band, line] : [line],
