@@ -8,6 +8,14 @@ from typing import Any
 import click
 import msgspec
 
+from airflow_mlflow_provider.cli.not_offered import (
+    COMMANDS,
+    ENVIRONMENTS,
+    METADATA,
+    SIDECARS,
+    Offered,
+    refuse_command,
+)
 from airflow_mlflow_provider.cli.session import Session, TopLevel, split_list
 from airflow_mlflow_provider.configuration import get, use_profile
 from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -64,6 +72,7 @@ class FlowGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command and its arguments; ``--with`` counts for the flow, also after the command."""
+        refuse_command(args[0] if args else "", COMMANDS, ctx)
         if args and args[0] in _WITH_DECORATORS and isinstance(ctx.obj, Session):
             decospecs, rest = _decospecs(args[1:])
             options = ctx.obj.options
@@ -134,7 +143,7 @@ def top_level_options() -> list[click.Parameter]:
         option(["--pylint/--no-pylint"], default=True, help="Run Pylint's error checks, if it is installed."),
         option(
             ["--environment"],
-            type=click.Choice(["local", "pypi", "uv"]),
+            type=Offered(["local", "pypi", "uv"], ENVIRONMENTS),
             default=get("default_environment"),
             help="What steps may import.",
         ),
@@ -164,9 +173,10 @@ def top_level_options() -> list[click.Parameter]:
         option(["--profile"], help="Name of a profile of the configuration."),
         option(["--debug"], is_flag=True, help="Show tracebacks of this package too."),
         option(["--strict"], is_flag=True, help="Treat the linter's warnings as errors."),
-        option(["--metadata"], type=click.Choice(["local"]), hidden=True),
-        option(["--event-logger"], type=click.Choice(["nullSidecarLogger"]), hidden=True),
-        option(["--monitor"], type=click.Choice(["nullSidecarMonitor"]), hidden=True),
+        option(["--mode"], type=click.Choice(["spin"]), hidden=True),
+        option(["--metadata"], type=Offered(["local"], otherwise=METADATA), hidden=True),
+        option(["--event-logger"], type=Offered(["nullSidecarLogger"], otherwise=SIDECARS), hidden=True),
+        option(["--monitor"], type=Offered(["nullSidecarMonitor"], otherwise=SIDECARS), hidden=True),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +19,7 @@ _AIRFLOW_NAMES = ("dag_id", "dag_run_id", "task_id", "map_index", "try_number", 
 
 def task_facts(
     run: Run, key: AttemptKey, begun: BeginRecord | None, record: DoneRecord | None
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """The metadata of an attempt, by name.
 
     Args:
@@ -28,7 +28,7 @@ def task_facts(
         begun: How it started.
         record: How it ended, ``None`` while it has not.
     """
-    facts = dict(_of_run(run))
+    facts: dict[str, Any] = dict(_of_run(run))
     facts |= {_airflow_name(name): value for name, value in (begun.metadata if begun else {}).items()}
     facts["attempt"] = str(key.attempt)
     if key.run != run.id:
@@ -39,8 +39,9 @@ def task_facts(
     facts["attempt-done"] = str(record.key.attempt)
     facts["attempt_ok"] = str(record.finished)
     if record.frames:
-        stack = [f"{frame.var}={frame.label}" if frame.var else str(frame.index) for frame in record.frames]
-        facts["foreach-stack"] = msgspec.json.encode(stack).decode()
+        facts["foreach-stack"] = [
+            f"{frame.var}={frame.label}" if frame.var else str(frame.index) for frame in record.frames
+        ]
         facts["foreach-execution-path"] = ",".join(f"{f.step}:{f.index}" for f in record.frames)
     return facts
 

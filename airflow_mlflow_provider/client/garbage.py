@@ -227,7 +227,8 @@ class _Collector:
         self._delete((item.key, item.size) for item in doomed)
 
     def _sweep_content(self, marks: Marks) -> None:
-        border = self._began - self._retention.grace
+        wanted = self._retention
+        border = self._began - (wanted.grace if wanted.content_grace is None else wanted.content_grace)
         for folder in _CONTENT:
             self._delete(
                 (item.key, item.size)

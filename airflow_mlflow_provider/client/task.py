@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Metadata(NamedTuple):
-    """One fact about a task."""
+    """One fact about a task; the value is a text, but for ``foreach-stack``, which is a list of texts."""
 
     name: str
-    value: str
+    value: Any
     created_at: datetime.datetime
     type: str
     task: Task
@@ -154,7 +154,7 @@ class Task(MetaflowObject[DataArtifact]):
         return [Metadata(name, value, created, name, self) for name, value in facts.items()]
 
     @property
-    def metadata_dict(self) -> dict[str, str]:
+    def metadata_dict(self) -> dict[str, Any]:
         """The facts, by name."""
         return {fact.name: fact.value for fact in self.metadata}
 

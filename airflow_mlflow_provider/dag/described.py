@@ -6,6 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from airflow_mlflow_provider.dag.load import read_manifest
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.plan.manifest import Code, FlowManifest
@@ -16,13 +18,16 @@ if TYPE_CHECKING:
     FlowSource = type[FlowSpec] | str | PathLike[str]
 
 
-def described(flow: FlowSource, caller: str, store: str | None, **options: Any) -> FlowManifest:
+def described(
+    flow: FlowSource, caller: str, store: str | None, environment: str | None = None, **options: Any
+) -> FlowManifest:
     """The manifest of a flow.
 
     Args:
         flow: A flow's class, or the path of a manifest, for which the other arguments say nothing.
         caller: The DAG file, to whose folder a path is relative.
         store: URL of the artifact store; by default ``datastore_root``.
+        environment: ``local``, ``pypi`` or ``uv``; by default ``default_environment``.
         **options: How it is deployed, see ``DeploymentOptions``.
 
     Raises:
@@ -33,10 +38,10 @@ def described(flow: FlowSource, caller: str, store: str | None, **options: Any) 
         return read_manifest(Path(caller).parent / flow)
     from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, deployment_manifest
 
-    return deployment_manifest(flow, _base(flow, store), DeploymentOptions(**options), "airflow")
+    return deployment_manifest(flow, _base(flow, store, environment), DeploymentOptions(**options), "airflow")
 
 
-def _base(flow: type[FlowSpec], store: str | None) -> FlowManifest:
+def _base(flow: type[FlowSpec], store: str | None, environment: str | None) -> FlowManifest:
     from airflow_mlflow_provider.configuration import get
     from airflow_mlflow_provider.flow.lint import check
     from airflow_mlflow_provider.flow.preparation import prepare
@@ -45,7 +50,7 @@ def _base(flow: type[FlowSpec], store: str | None) -> FlowManifest:
     file = flow_file(flow)
     decospecs = tuple(get("default_decospecs"))
     configs = prepare(flow, decospecs=decospecs)
-    return assemble_manifest(
+    manifest = assemble_manifest(
         flow,
         check(flow),
         store=_store_url(flow, store),
@@ -54,6 +59,7 @@ def _base(flow: type[FlowSpec], store: str | None) -> FlowManifest:
         configs=configs,
         decospecs=decospecs,
     )
+    return msgspec.structs.replace(manifest, environment=environment or get("default_environment"))
 
 
 def _store_url(flow: type[FlowSpec], store: str | None) -> str:

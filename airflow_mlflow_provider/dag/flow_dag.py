@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from airflow.sdk import DAG
 
@@ -19,6 +19,8 @@ from airflow_mlflow_provider.plan.manifest import Compute, Limits
 if TYPE_CHECKING:
     from airflow_mlflow_provider.flow.spec import FlowSpec
 
+Environment = Literal["local", "pypi", "uv"]
+
 
 def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow users write `DAG(…)`
     flow: type[FlowSpec] | str | PathLike[str],
@@ -28,6 +30,7 @@ def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow
     branch: str | None = None,
     production: bool = False,
     compute: Compute | None = None,
+    environment: Environment | None = None,
     tags: tuple[str, ...] = (),
     limits: Limits | None = None,
     is_paused_upon_creation: bool = False,
@@ -43,6 +46,8 @@ def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow
         branch: Branch of ``@project``.
         production: Whether it is the production branch of ``@project``.
         compute: Where steps run that do not say so themselves; by default ``default_compute``.
+        environment: What steps may import: ``local``, ``pypi`` or ``uv``; by default ``default_environment``. Packages are locked when
+            a run starts, and those of the same request only once for a store.
         tags: User tags of every run, and of the DAG.
         limits: Caps of the deployment.
         is_paused_upon_creation: Whether the DAG is paused when Airflow first sees it.
@@ -58,6 +63,7 @@ def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow
         flow,
         caller,
         store,
+        environment,
         name=name,
         branch=branch,
         production=production,

@@ -6,6 +6,7 @@ import sys
 from os import PathLike
 from pathlib import Path
 
+import msgspec
 from airflow.sdk import DAG
 
 from airflow_mlflow_provider.dag.build import build_dag
@@ -43,4 +44,9 @@ def read_manifest(file: Path) -> FlowManifest:
             fix="Deploy the flow again with `python FLOW.py airflow create`, which writes DAG file and manifest.",
             where={"manifest": str(file)},
         ) from error
-    return decode(data, str(file))
+    manifest = decode(data, str(file))
+    if manifest.code.source == "bundle":
+        # Seen from the DAG file: each version of a bundle has a folder of its own, with the flow's file of that version.
+        code = msgspec.structs.replace(manifest.code, path=str((file.parent / manifest.code.path).resolve()))
+        manifest = msgspec.structs.replace(manifest, code=code)
+    return manifest

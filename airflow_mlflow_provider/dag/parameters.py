@@ -11,9 +11,10 @@ from airflow_mlflow_provider.plan.manifest import FlowManifest
 
 
 def airflow_params(manifest: FlowManifest) -> dict[str, Param]:
-    """One param for each parameter, in the order written."""
+    """One param for each parameter, in the order written, then one for each config that runs may edit."""
     unattended = manifest.schedule is not None or bool(manifest.triggers)
-    return {spec.name: _param(spec, unattended) for spec in manifest.parameters}
+    params = {spec.name: _param(spec, unattended) for spec in manifest.parameters}
+    return params | {name: _config_param(name, manifest.configs[name]) for name in manifest.editable_configs}
 
 
 def _param(spec: ParameterSpec, unattended: bool) -> Param:
@@ -25,6 +26,11 @@ def _param(spec: ParameterSpec, unattended: bool) -> Param:
         return Param(description=description, **schema)
     # Airflow refuses a schedule on a DAG with required params; the first task checks instead.
     return Param(None, description, **nullable(schema))
+
+
+def _config_param(name: str, value: Any) -> Param:
+    kind: dict[str, Any] = {"type": "object"} if isinstance(value, dict) else {}
+    return Param(value, "Config; what it decides outside of steps stays as deployed.", title=name, **kind)
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:

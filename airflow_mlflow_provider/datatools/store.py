@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
 
 from airflow_mlflow_provider.configuration import get
-from airflow_mlflow_provider.datatools.objects import RangeInfo, S3GetObject, S3Object, S3PutObject
+from airflow_mlflow_provider.datatools.addresses import Addresses
+from airflow_mlflow_provider.datatools.answers import answer_error, found_object, missing_object
+from airflow_mlflow_provider.datatools.arguments import Key, content_of, wanted_part
+from airflow_mlflow_provider.datatools.objects import S3Object, S3PutObject
 from airflow_mlflow_provider.datatools.transfer import Found, Request, perform
 from airflow_mlflow_provider.exception import (
     MetaflowException,
-    MetaflowS3AccessDenied,
-    MetaflowS3Exception,
-    MetaflowS3InsufficientDiskSpace,
     MetaflowS3InvalidObject,
-    MetaflowS3InvalidRange,
     MetaflowS3NotFound,
     MetaflowS3URLException,
     ObjectNotFound,
-    StoreAccessDenied,
     StoreException,
-    StoreFull,
 )
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-Key = str | S3GetObject
 
 
 class ObjectStore:
@@ -53,13 +46,11 @@ class ObjectStore:
     def __init__(
         self, root: str | None = None, *, tmproot: str | None = None, encryption: str | None = None
     ) -> None:
-        self._root = None if root is None else root.rstrip("/")
+        self._addresses = Addresses(root, self._schemes, self._bad_url)
         self._encryption = encryption
         self._tmproot = tmproot or get("temp_dir") or None
         self._folder: Path | None = None
         self._files = 0
-        if self._root is not None:
-            self._location(self._root)
 
     def __enter__(self) -> Self:
         return self
@@ -85,21 +76,25 @@ class ObjectStore:
             MetaflowS3NotFound: There is no such object.
             MetaflowS3InvalidRange: It has no such part.
         """
-        return self.get_many([self._self_key() if key is None else key], return_missing, return_info)[0]
+        return self.get_many([self._addresses.own if key is None else key], return_missing, return_info)[0]
 
     def get_many(
         self, keys: Iterable[Key], return_missing: bool = False, return_info: bool = True
     ) -> list[S3Object]:
         """Download objects at once, in the order of the keys; see `get`."""
-        wanted = [self._wanted(key) for key in keys]
-        urls = [self._url(key.key) for key in wanted]
+        wanted = [wanted_part(key) for key in keys]
+        urls = [self._addresses.url(key.key) for key in wanted]
         requests = [
-            Request("get", self._location(url), self._new_file(), offset=key.offset, length=key.length)
+            Request(
+                "get", self._addresses.location(url), self._new_file(), offset=key.offset, length=key.length
+            )
             for key, url in zip(wanted, urls, strict=True)
         ]
         found = self._perform(requests, urls, return_missing)
         return [
-            self._object(url, answer[0], request, return_info) if answer else self._missing(url)
+            found_object(self._addresses, url, answer[0], request, return_info)
+            if answer
+            else missing_object(self._addresses, url)
             for url, answer, request in zip(urls, found, requests, strict=True)
         ]
 
@@ -109,7 +104,7 @@ class ObjectStore:
 
     def get_all(self, return_info: bool = False) -> list[S3Object]:
         """Download all objects below the root."""
-        return self.get_recursive([self._self_key()], return_info)
+        return self.get_recursive([self._addresses.own], return_info)
 
     def put(
         self,
@@ -139,7 +134,7 @@ class ObjectStore:
     ) -> list[tuple[str, str]]:
         """Store objects at once; pairs of key and URL, in order."""
         items = [item if isinstance(item, S3PutObject) else S3PutObject(*item) for item in key_objs]
-        return self._put([(item, {"data": _as_bytes(item.key, item.value)}) for item in items], overwrite)
+        return self._put([(item, {"data": content_of(item.key, item.value)}) for item in items], overwrite)
 
     def put_files(
         self, key_paths: Iterable[tuple[str, str] | S3PutObject], overwrite: bool = True
@@ -162,15 +157,17 @@ class ObjectStore:
 
     def info(self, key: str | None = None, return_missing: bool = False) -> S3Object:
         """Size, type, metadata and time of one object, without downloading it; see `get`."""
-        return self.info_many([self._self_key() if key is None else key], return_missing)[0]
+        return self.info_many([self._addresses.own if key is None else key], return_missing)[0]
 
     def info_many(self, keys: Iterable[str], return_missing: bool = False) -> list[S3Object]:
         """What is known of objects, in the order of the keys."""
-        urls = [self._url(key) for key in keys]
-        requests = [Request("head", self._location(url)) for url in urls]
+        urls = [self._addresses.url(key) for key in keys]
+        requests = [Request("head", self._addresses.location(url)) for url in urls]
         found = self._perform(requests, urls, return_missing)
         return [
-            self._object(url, answer[0], None, True) if answer else self._missing(url)
+            found_object(self._addresses, url, answer[0], None, True)
+            if answer
+            else missing_object(self._addresses, url)
             for url, answer in zip(urls, found, strict=True)
         ]
 
@@ -183,14 +180,14 @@ class ObjectStore:
         return self._list("list", keys)
 
     def _list(self, verb: str, keys: Iterable[str] | None) -> list[S3Object]:
-        urls = [self._url(key) for key in ([self._self_key()] if keys is None else keys)]
+        urls = [self._addresses.url(key) for key in ([self._addresses.own] if keys is None else keys)]
         requests = []
         for url in urls:
-            scheme, bucket, key = self._location(url)
+            scheme, bucket, key = self._addresses.location(url)
             requests.append(Request(verb, (scheme, bucket, f"{key.rstrip('/')}/" if key else "")))
         answers = self._perform(requests, urls, False)
         return [
-            self._object(f"{r.location[0]}://{_join(r.location[1], item.key)}", item, None, False)
+            found_object(self._addresses, f"{r.location[0]}://{r.location[1]}/{item.key}", item, None, False)
             for r, answer in zip(requests, answers, strict=True)
             for item in answer
         ]
@@ -198,7 +195,7 @@ class ObjectStore:
     def _put(
         self, items: Sequence[tuple[S3PutObject, dict[str, Any]]], overwrite: bool
     ) -> list[tuple[str, str]]:
-        urls = [self._url(item.key) for item, _ in items]
+        urls = [self._addresses.url(item.key) for item, _ in items]
         requests = []
         for (item, source), url in zip(items, urls, strict=True):
             attributes = dict(item.metadata or {})
@@ -207,7 +204,7 @@ class ObjectStore:
             requests.append(
                 Request(
                     "put",
-                    self._location(url),
+                    self._addresses.location(url),
                     attributes=attributes,
                     overwrite=overwrite,
                     encryption=item.encryption or self._encryption,
@@ -224,123 +221,14 @@ class ObjectStore:
         for request, url, answer in zip(requests, urls, perform(requests) if requests else [], strict=True):
             if isinstance(answer, StoreException):
                 if not (return_missing and isinstance(answer, ObjectNotFound)):
-                    raise self._error(answer, request, url) from answer
+                    raise answer_error(answer, request, url, self._not_found) from answer
                 answers.append([])
             else:
                 answers.append(answer)
         return answers
-
-    def _error(self, error: StoreException, request: Request, url: str) -> MetaflowException:
-        where = {"url": url, "operation": request.verb}
-        if isinstance(error, ObjectNotFound):
-            return self._not_found(f"Could not {request.verb} {url}: there is no such object.", where=where)
-        kind: type[MetaflowException] = MetaflowS3Exception
-        if isinstance(error, StoreAccessDenied):
-            kind = MetaflowS3AccessDenied
-        elif isinstance(error, StoreFull):
-            kind = MetaflowS3InsufficientDiskSpace
-        elif request.partial and ("416" in error.message or "range" in error.message.lower()):
-            kind = MetaflowS3InvalidRange
-        return kind(f"Could not {request.verb} {url}: {error.message}", fix=error.fix, where=where)
-
-    def _object(self, url: str, found: Found, request: Request | None, with_info: bool) -> S3Object:
-        attributes = dict(found.attributes or {})
-        content_type = attributes.pop("Content-Type", None)
-        downloaded = self._missing(url)
-        range_info = None
-        if request is not None and found.size is not None:
-            offset = request.offset if request.offset >= 0 else max(0, found.size + request.offset)
-            range_info = RangeInfo(found.size, offset, -1 if request.length is None else request.length)
-        return dataclasses.replace(
-            downloaded,
-            path=None if request is None else request.path,
-            size=found.size if request is None else found.read,
-            exists=found.size is not None,
-            has_info=with_info,
-            metadata=(attributes or None) if with_info else None,
-            content_type=content_type if with_info else None,
-            last_modified=found.last_modified,
-            range_info=range_info,
-        )
-
-    def _missing(self, url: str) -> S3Object:
-        root = self._root
-        inside = root is not None and url.startswith(f"{root}/")
-        return S3Object(
-            url,
-            url[len(root or "") + 1 :].rstrip("/") if inside else url,
-            root if inside else None,
-            exists=False,
-        )
-
-    @staticmethod
-    def _wanted(key: Key) -> S3GetObject:
-        if isinstance(key, str):
-            return S3GetObject(key, 0)
-        length = None if key.length is None or key.length < 0 else key.length
-        if length == 0 or (key.offset < 0 and length is not None):
-            raise MetaflowS3InvalidRange(
-                f"'{key.key}' has no part with offset {key.offset} and length {key.length}.",
-                fix="Ask for at least one byte; an offset from the end takes no length.",
-                where={"key": key.key},
-            )
-        return S3GetObject(key.key, key.offset, length)
-
-    def _self_key(self) -> str:
-        if self._root is None:
-            raise self._bad_url(
-                "Without a root, a key is needed.", fix="Name a key, or make the client with a root."
-            )
-        return self._root
-
-    def _url(self, key: str) -> str:
-        if self._root is None or key == self._root:
-            self._location(key)
-            return key
-        if "://" in key:
-            if not key.startswith(f"{self._root}/"):
-                raise self._bad_url(
-                    f"{key} is not below {self._root}.",
-                    fix="Give keys relative to the root.",
-                    where={"url": key},
-                )
-            return key
-        return f"{self._root}/{key.lstrip('/')}"
-
-    def _location(self, url: str) -> tuple[str, str, str]:
-        parts = urlsplit(url, allow_fragments=False)
-        if parts.scheme not in self._schemes or not (parts.netloc or parts.scheme == "file"):
-            forms = ", ".join(f"{scheme}://…" for scheme in self._schemes)
-            raise self._bad_url(
-                f"'{url}' is not a URL of an object.", fix=f"Give one of {forms}", where={"url": url}
-            )
-        rest = url.partition("://")[2]
-        if parts.scheme == "file":
-            return "file", "", rest.lstrip("/")
-        bucket, _, key = rest.partition("/")
-        return parts.scheme, bucket, key
 
     def _new_file(self) -> str:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="objects-", dir=self._tmproot))
         self._files += 1
         return str(self._folder / str(self._files))
-
-
-def _join(bucket: str, key: str) -> str:
-    return f"{bucket}/{key}"
-
-
-def _as_bytes(key: str, value: Any) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8")
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    content = value.read() if hasattr(value, "read") else None
-    if isinstance(content, bytes):
-        return content
-    raise MetaflowS3InvalidObject(
-        f"'{key}' cannot be put from a value of type {type(value).__name__}.",
-        fix="Give text, bytes or a file opened in binary mode.",
-        where={"key": key},
-    )

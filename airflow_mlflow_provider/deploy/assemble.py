@@ -72,6 +72,7 @@ class DeploymentOptions(msgspec.Struct, frozen=True):
         notify_on_error: Airflow connection of the web hook to tell of failed runs.
         notify_on_success: The same for runs that succeeded.
         fuse: Whether chains of steps that need the same machine and attempts run as one Airflow task.
+        editable_configs: Names of configs to which runs may give another value.
     """
 
     name: str | None = None
@@ -86,6 +87,7 @@ class DeploymentOptions(msgspec.Struct, frozen=True):
     notify_on_error: str | None = None
     notify_on_success: str | None = None
     fuse: bool = False
+    editable_configs: tuple[str, ...] = ()
 
 
 def deployment_manifest(
@@ -106,7 +108,7 @@ def deployment_manifest(
 
     Raises:
         LintWarn: Airflow could not run the flow so; ``issues`` holds everything that stands against it.
-        CommandException: Options do not go together (X002).
+        CommandException: Options do not go together (X002), or a config does not exist.
     """
     project = project_of(flow_class, base.flow_name, options, user)
     names = _names(base, project, user)
@@ -130,6 +132,7 @@ def deployment_manifest(
         tags=options.tags,
         system_tags=(*base.system_tags, *(_project_tags(project))),
         namespace=options.namespace,
+        editable_configs=_checked_configs(base, options.editable_configs),
         deployer=user,
         paused_upon_creation=options.paused,
         notify_on_error=options.notify_on_error or "",
@@ -210,6 +213,18 @@ def _names(base: FlowManifest, project: Project | None, user: str) -> Deployment
         list(base.configs),
         None if project is None else msgspec.convert(project, ProjectBranch, from_attributes=True),
     )
+
+
+def _checked_configs(base: FlowManifest, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in base.configs:
+            raise CommandException(
+                f"{base.flow_name} has no config '{name}' that runs could edit; it has "
+                f"{', '.join(base.configs) or 'none'}.",
+                fix="Give --editable-config the name of a Config.",
+                where={"flow": base.flow_name, "config": name},
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def _project_tags(project: Project | None) -> tuple[str, ...]:

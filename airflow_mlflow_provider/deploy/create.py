@@ -9,17 +9,20 @@ import msgspec
 
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, check_target, deployment_manifest
+from airflow_mlflow_provider.deploy.bundled import bundled_code
 from airflow_mlflow_provider.deploy.destination import deployment_files
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments, choose_token
 from airflow_mlflow_provider.exception import CommandException, InvalidEnvironmentException
 from airflow_mlflow_provider.flow.spec import FlowSpec
-from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.plan.manifest import CodeSource, FlowManifest
 from airflow_mlflow_provider.runtime.environments.locking import lock_environments
 from airflow_mlflow_provider.runtime.environments.platforms import deployment_platforms
 from airflow_mlflow_provider.runtime.environments.project import project_files
 from airflow_mlflow_provider.runtime.included_files import keep_default_files
-from airflow_mlflow_provider.runtime.package import build_package, flow_contributions
+from airflow_mlflow_provider.runtime.package import CodePackage, build_package, flow_contributions
+from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
 
 
 class CreateOptions(msgspec.Struct, frozen=True):
@@ -34,6 +37,7 @@ class CreateOptions(msgspec.Struct, frozen=True):
         generate_token: Whether to make a new token.
         dry_run: Whether to change nothing.
         note: Is told what takes time.
+        code: ``package`` stores the flow's code; ``bundle`` lets tasks import it from the DAG bundle that the DAG file is in.
     """
 
     deployment: DeploymentOptions
@@ -44,6 +48,7 @@ class CreateOptions(msgspec.Struct, frozen=True):
     generate_token: bool = False
     dry_run: bool = False
     note: Callable[[str], None] = lambda text: None
+    code: CodeSource = "package"
 
 
 class Deployed(msgspec.Struct, frozen=True):
@@ -95,23 +100,22 @@ def deploy(
         options.new_token,
         generate=options.generate_token,
     )
-    package = build_package(
-        flow_file,
-        suffixes=options.suffixes,
-        with_runtime=True,
-        max_mb=int(get("package_max_mb")),
-        contributions=[*flow_contributions(flow_class), *project_files(manifest.environment, flow_file)],
-    )
+    package = _package(flow_class, flow_file, manifest, options) if options.code == "package" else None
     manifest = msgspec.structs.replace(
         manifest,
         production_token=token,
-        code=msgspec.structs.replace(manifest.code, digest=package.digest, script=package.script),
+        code=msgspec.structs.replace(manifest.code, digest=package.digest, script=package.script)
+        if package
+        else bundled_code(manifest, flow_file, options.target),
     )
     if options.dry_run:
-        return Deployed(manifest, ())
-    manifest = _with_environments(manifest, flow_file, ledger, options)
+        # What cannot be resolved is told; the locks are kept nowhere.
+        nowhere = open_store("memory://dry-run", cache=None)
+        return Deployed(_with_environments(manifest, flow_file, nowhere, options), ())
+    manifest = _with_environments(manifest, flow_file, ledger.store, options)
     manifest = keep_default_files(flow_class, manifest, ledger)
-    ledger.put_code(package.digest, package.data)
+    if package is not None:
+        ledger.put_code(package.digest, package.data)
     deployments.put(manifest, options.target)
     try:
         files.write(manifest)
@@ -122,8 +126,20 @@ def deploy(
     return Deployed(manifest, tuple(files.folder.describe(name) for name in names))
 
 
+def _package(
+    flow_class: type[FlowSpec], flow_file: Path, manifest: FlowManifest, options: CreateOptions
+) -> CodePackage:
+    return build_package(
+        flow_file,
+        suffixes=options.suffixes,
+        with_runtime=True,
+        max_mb=int(get("package_max_mb")),
+        contributions=[*flow_contributions(flow_class), *project_files(manifest.environment, flow_file)],
+    )
+
+
 def _with_environments(
-    manifest: FlowManifest, flow_file: Path, ledger: Ledger, options: CreateOptions
+    manifest: FlowManifest, flow_file: Path, store: Store, options: CreateOptions
 ) -> FlowManifest:
     if manifest.environment == "local":
         return manifest
@@ -131,10 +147,10 @@ def _with_environments(
         return lock_environments(
             manifest,
             flow_file,
-            ledger.store,
+            store,
             deployment_platforms(get("environment_platforms")),
             options.note,
-            with_wheels=bool(get("wheel_cache")),
+            with_wheels=bool(get("wheel_cache")) and not options.dry_run,
         )
     except InvalidEnvironmentException as error:
         error.message = f"X005: {error.message}"

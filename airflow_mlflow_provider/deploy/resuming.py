@@ -15,6 +15,7 @@ from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.deploy.runs import StartedRun, check_conf, start_run
 from airflow_mlflow_provider.exception import AirflowApiError, CommandException, MetaflowNotFound
 from airflow_mlflow_provider.plan.deployment import Deployment
+from airflow_mlflow_provider.plan.editable import with_edited_configs
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode, encode
 from airflow_mlflow_provider.plan.run_tags import system_tags
@@ -79,7 +80,8 @@ def plan_deployed_resume(ledger: Ledger, manifest: FlowManifest, options: Resume
     Raises:
         CommandException: The origin, the step or a parameter does not exist.
     """
-    check_conf(manifest, options.parameters)
+    # A resumed run has the configs of its origin.
+    check_conf(msgspec.structs.replace(manifest, editable_configs=()), options.parameters)
     request = ResumeRequest(options.origin, options.step, options.parameters, options.rerun_changed)
     return plan_resume_of(ledger, manifest, request)
 
@@ -90,10 +92,12 @@ def resumed_manifest(ledger: Ledger, deployed: FlowManifest, options: ResumeOpti
     Raises:
         CommandException: The origin does not exist, has no code of its own, or its steps do not make the DAG that is deployed.
     """
-    if options.code == "current":
+    if options.code == "current" and not deployed.editable_configs:
         return deployed
     record = origin_record(ledger, deployed.flow_name, options.origin)
     old = decode(ledger.blob(record.manifest), f"manifest of {deployed.flow_name}/{options.origin}")
+    if options.code == "current":
+        return with_edited_configs(deployed, old.configs)
     manifest = msgspec.structs.replace(
         deployed,
         graph=old.graph,

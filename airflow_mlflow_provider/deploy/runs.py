@@ -76,10 +76,12 @@ def check_conf(manifest: FlowManifest, values: Mapping[str, Any]) -> None:
     """
     names = [spec.name for spec in manifest.parameters]
     for name in values:
+        if name in manifest.editable_configs:
+            continue
         if name in manifest.configs:
             raise CommandException(
                 f"'{name}' is a config of {manifest.flow_name}, frozen when it was deployed.",
-                fix="Deploy the flow again with the new config.",
+                fix="Deploy the flow again with the new config, or with --editable-config so that runs may set it.",
                 where={"config": name},
             )
         if name not in names:

@@ -75,9 +75,10 @@ class FlowExitHookOperator(BaseOperator):
 
     def _call(self, ledger: Ledger, run: str) -> str:
         from airflow_mlflow_provider.runtime.exit_hooks import HookRequest, run_hook
-        from airflow_mlflow_provider.runtime.unit import code_file
+        from airflow_mlflow_provider.runtime.unit import code_file, in_bundle
 
         manifest, known = self._pinned(ledger, run)
+        manifest = in_bundle(manifest, self.deployment.manifest.code.path)
         file = str(code_file(ledger, manifest))
         request = HookRequest(manifest, file, self.hook, run if known else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import platform
 import socket
 import time
@@ -16,6 +17,7 @@ from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
 from airflow_mlflow_provider.operators.asset_events import event_parameters, starting_events
 from airflow_mlflow_provider.plan.deployment import Deployment
+from airflow_mlflow_provider.plan.editable import with_edited_configs
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.plan.run_tags import system_tags
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -23,6 +25,8 @@ from airflow_mlflow_provider.store.records import RunRecord
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def new_run(
@@ -45,7 +49,8 @@ def new_run(
     values = (
         _of_dag_run(deployment.manifest, context) if given is None else checked(deployment.manifest, given)
     )
-    deployment = with_code(deployment, ledger)
+    edited = {} if given is not None else context["params"]
+    deployment = with_code(_with_edited_configs(deployment, edited), ledger)
     manifest = deployment.manifest
     return RunRecord(
         flow=manifest.flow_name,
@@ -89,7 +94,7 @@ def checked(manifest: FlowManifest, given: Mapping[str, Any]) -> dict[str, Any]:
     from airflow.providers.common.compat.sdk import ParamValidationError
     from airflow.sdk import Param
 
-    check_conf(manifest, given)
+    check_conf(msgspec.structs.replace(manifest, editable_configs=()), given)
     specs = {spec.name: spec for spec in manifest.parameters}
     values = {name: _read(specs[name], value) for name, value in given.items()}
     for name, value in values.items():
@@ -117,26 +122,47 @@ def _read(spec: ParameterSpec, value: Any) -> Any:
         return value
 
 
+def _with_edited_configs(deployment: Deployment, params: Mapping[str, Any]) -> Deployment:
+    edited = with_edited_configs(deployment.manifest, params)
+    return deployment if edited is deployment.manifest else Deployment(edited)
+
+
 def with_code(deployment: Deployment, ledger: Ledger) -> Deployment:
-    """The deployment with its code in the store: a flow in the DAGs folder is packaged when a run starts.
+    """The deployment with its code in the store: a flow in the DAGs folder is packaged, and its packages locked, when a run starts.
 
     Raises:
         CommandException: The code is larger than ``package_max_mb``.
+        InvalidEnvironmentException: The packages of a step cannot be met together.
     """
     manifest = deployment.manifest
     if manifest.code.digest or manifest.code.source == "bundle":
         return deployment
+    from airflow_mlflow_provider.runtime.environments.project import project_files
     from airflow_mlflow_provider.runtime.package import build_package
 
+    file = Path(manifest.code.path)
     in_pods = any(manifest.step_compute(step) == "kubernetes" for step in manifest.graph.steps)
     package = build_package(
-        Path(manifest.code.path),
+        file,
         with_runtime=in_pods,
         max_mb=int(manifest.settings.get("package_max_mb", 200)),
+        contributions=project_files(manifest.environment, file),
     )
     ledger.put_code(package.digest, package.data)
     code = msgspec.structs.replace(manifest.code, digest=package.digest, script=package.script, path="")
-    return Deployment(msgspec.structs.replace(manifest, code=code))
+    return Deployment(_locked(msgspec.structs.replace(manifest, code=code), file, ledger))
+
+
+def _locked(manifest: FlowManifest, file: Path, ledger: Ledger) -> FlowManifest:
+    if manifest.environment == "local":
+        return manifest
+    from airflow_mlflow_provider.configuration import get
+    from airflow_mlflow_provider.runtime.environments.locking import lock_environments
+    from airflow_mlflow_provider.runtime.environments.platforms import deployment_platforms
+
+    platforms = deployment_platforms(get("environment_platforms"))
+    in_store = bool(get("wheel_cache"))
+    return lock_environments(manifest, file, ledger.store, platforms, _LOGGER.info, with_wheels=in_store)
 
 
 def parameters(manifest: FlowManifest, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,7 +193,7 @@ def check_conf(manifest: FlowManifest, conf: Mapping[str, Any]) -> None:
     Raises:
         CommandException: A key is not the name of a parameter; the message lists what there is.
     """
-    names = [spec.name for spec in manifest.parameters]
+    names = [spec.name for spec in manifest.parameters] + list(manifest.editable_configs)
     unknown = sorted(set(conf) - set(names))
     if not unknown:
         return
@@ -175,7 +201,7 @@ def check_conf(manifest: FlowManifest, conf: Mapping[str, Any]) -> None:
     if frozen:
         raise CommandException(
             f"{', '.join(frozen)} of {manifest.flow_name} is a config: it was fixed when the flow was deployed.",
-            fix="Deploy the flow again with another value of the config.",
+            fix="Deploy the flow again with another value of the config, or with --editable-config so that runs may set it.",
             where={"flow": manifest.flow_name, "config": frozen[0]},
         )
     close = difflib.get_close_matches(unknown[0], names, n=1)

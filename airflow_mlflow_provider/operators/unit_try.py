@@ -168,6 +168,7 @@ class UnitTry:
             else None,
             airflow=self.airflow,
             max_workers=self._workers(),
+            bundle=manifest.code.path if manifest.code.source == "bundle" else "",
             fallback=fallback,
         )
 

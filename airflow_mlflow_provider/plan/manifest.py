@@ -126,6 +126,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
         configs: Frozen configuration values by name.
         config_attributes: Attribute that holds a config, by name, where the two differ.
         constants: Digest of each plain class attribute, by name.
+        editable_configs: Names of those to which a run may give another value.
         decospecs: Decorators that ``--with`` added, as it gave them.
         tags: User tags of each run.
         notify_on_error: Airflow connection of the web hook that is told of each failed run; ``""`` for none.
@@ -142,6 +143,7 @@ class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     configs: dict[str, Any] = {}
     config_attributes: dict[str, str] = {}
     constants: dict[str, str] = {}
+    editable_configs: tuple[str, ...] = ()
     decospecs: tuple[str, ...] = ()
     flow_decorators: tuple[DecoratorSpec, ...] = ()
     schedule: Schedule | None = None

@@ -31,11 +31,14 @@ def conf_values(
 
     Raises:
         ValueError: A keyword is not a parameter.
-        CommandException: It is a config, which is frozen when deployed, or a file cannot be read.
+        CommandException: It is a config that is not editable, or a file cannot be read.
     """
     names = {keyword_of(spec.name): spec for spec in manifest.parameters}
     values: dict[str, Any] = {}
     for keyword, value in given.items():
+        if keyword in manifest.editable_configs:
+            values[keyword] = value
+            continue
         spec = names.get(keyword)
         if spec is None:
             check_conf(manifest, {keyword: value} if keyword in manifest.configs else {})

@@ -154,11 +154,12 @@ class AirflowDeployedFlow(DeployedFlow):
         """Start a run.
 
         Args:
-            kwargs: Values of parameters, as JSON values; ``None`` means the default. Files are given by their path.
+            kwargs: Values of parameters and of editable configs, as JSON values; ``None`` means the default. Files are given
+                by their path.
 
         Raises:
             ValueError: A keyword is not a parameter.
-            CommandException: It is a config, which is frozen when deployed.
+            CommandException: It is a config that is not editable.
             AirflowApiError: Airflow refused.
         """
         values = conf_values(self.manifest, self._ledger, kwargs, f"{self!r}.trigger()")

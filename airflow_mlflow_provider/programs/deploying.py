@@ -122,6 +122,19 @@ class AirflowDeployer:
             folder.remove()
         return DeployedFlow.from_airflow(told.name, told.metadata)
 
+    @staticmethod
+    def from_deployment(identifier: str, metadata: str | None = None) -> AirflowDeployedFlow:
+        """The deployment of a DAG id, see :meth:`DeployedFlow.from_deployment`.
+
+        Args:
+            identifier: The DAG id, dotted or not.
+            metadata: URL of the store; the active one by default.
+
+        Raises:
+            MetaflowNotFound: Nothing is deployed under it in the store.
+        """
+        return DeployedFlow.from_airflow(identifier, metadata)
+
 
 class NBDeployer(Deployer):
     """Deploys a flow that is defined in the same notebook cell, above the call.

@@ -7,12 +7,21 @@ import signal
 import time
 from contextlib import suppress
 
+from airflow_mlflow_provider.exception import TimeoutException
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.store.records import DoneRecord, ExceptionRecord
 
+_TIMEOUT = f"{TimeoutException.__module__}.{TimeoutException.__qualname__}"
 
-def record_of_death(assignment: Assignment, cause: str) -> DoneRecord:
-    """The record of an attempt whose process ended without one, for the cause of its death."""
+
+def record_of_death(assignment: Assignment, cause: str, *, timed_out: bool = False) -> DoneRecord:
+    """The record of an attempt whose process ended without one.
+
+    Args:
+        assignment: The attempt.
+        cause: What its process died of.
+        timed_out: Whether it was killed because it went on after its time limit.
+    """
     now = time.time()
     return DoneRecord(
         key=assignment.key,
@@ -22,7 +31,7 @@ def record_of_death(assignment: Assignment, cause: str) -> DoneRecord:
         index_path=assignment.index_path,
         iteration=assignment.iteration,
         parents=assignment.parents or (),
-        exception=ExceptionRecord("process", cause),
+        exception=ExceptionRecord(_TIMEOUT if timed_out else "process", cause),
     )
 
 

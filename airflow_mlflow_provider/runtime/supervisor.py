@@ -60,6 +60,7 @@ class _Running:
         self.pipes: dict[int, StreamCapture] = {}
         self.captures: dict[Stream, StreamCapture] = {}
         self.killed_because = ""
+        self.timed_out = False
         self.abandoned = False
 
     def restart_clock(self) -> None:
@@ -322,7 +323,7 @@ class Supervisor:
     def _result_without_report(self, running: _Running, report: Report | None, status: int) -> TaskResult:
         key = running.assignment.key
         cause = report.store_error if report else running.killed_because or describe_status(status)
-        failure = record_of_death(running.assignment, cause)
+        failure = record_of_death(running.assignment, cause, timed_out=running.timed_out)
         try:
             record = self._ledger.done(key)
             if record is None:
@@ -346,6 +347,6 @@ class Supervisor:
         now = time.monotonic()
         for running in self._running.values():
             if running.deadline is not None and now > running.deadline:
-                running.deadline = None
+                running.deadline, running.timed_out = None, True
                 running.killed_because = "the step did not end within its time limit, and was killed"
                 signal_group(running.pid, signal.SIGKILL)

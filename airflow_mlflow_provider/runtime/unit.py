@@ -88,6 +88,7 @@ def _run(request: UnitRequest, observer: _Observer, flow: LaterLauncher) -> Unit
             following for work in works for following in resume.without_user_code(work, request.fallback)
         ]
     if works:
+        manifest = in_bundle(manifest, request.bundle)
         with _launcher(ledger, manifest, request.steps[0], flow) as launcher:
             _schedule(request, manifest, ledger, launcher, observer, works, resume.results)
     return UnitResult(tuple(resume.results))
@@ -123,7 +124,8 @@ def _schedule(
 ) -> None:
     from airflow_mlflow_provider.configuration import get
 
-    grace = float(get("timeout_grace_s"))
+    # What was frozen when the flow was deployed; pods are given it as their configuration.
+    grace = float(manifest.settings.get("timeout_grace_s") or get("timeout_grace_s"))
     logs = LogPolicy(int(get("max_log_size")) * 1_000_000, float(get("log_flush_s")))
     caught = stand_in(ledger, manifest.graph)
     supervisor = Supervisor(launcher, ledger, observer, logs, caught)
@@ -152,6 +154,18 @@ def _schedule(
         scheduler.run()
     finally:
         supervisor.close()
+
+
+def in_bundle(manifest: FlowManifest, file: str) -> FlowManifest:
+    """The manifest with the place that the flow's file has on this machine.
+
+    Args:
+        manifest: The manifest that the run was started with, on a machine that may have had the bundle elsewhere.
+        file: The flow's file in the DAG bundle here, empty if the flow has a code package.
+    """
+    if not file or manifest.code.source != "bundle":
+        return manifest
+    return msgspec.structs.replace(manifest, code=msgspec.structs.replace(manifest.code, path=file))
 
 
 def code_file(ledger: Ledger, manifest: FlowManifest) -> Path:

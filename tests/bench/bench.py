@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "bench"
 FLOWS = Path(__file__).parent / "flows"
 METAFLOW = "metaflow>=2.19,<2.20"
-_PEERS = (METAFLOW, "numpy")
+_PEERS = (METAFLOW, "numpy", "pandas")
 _LONGEST_SECONDS = 3600.0
 
 

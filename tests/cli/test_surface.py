@@ -10,6 +10,7 @@ import pytest
 
 from airflow_mlflow_provider import FlowSpec, step
 from airflow_mlflow_provider.cli.commands import flow_command
+from airflow_mlflow_provider.cli.main import run_command_line
 from airflow_mlflow_provider.plan.manifest import decode
 from tests.flow_runs import FlowFile
 
@@ -48,6 +49,7 @@ PROMISED: dict[str, dict[str, Any]] = {
         "--debug": False,
         "--strict": False,
         "--profile": NONE,
+        "--mode": NONE,
         "--metadata": NONE,
         "--event-logger": NONE,
         "--monitor": NONE,
@@ -140,6 +142,8 @@ PROMISED: dict[str, dict[str, Any]] = {
         "--max-num-splits": NONE,
         "--fail-fast": False,
         "--compute": NONE,
+        "--code": "package",
+        "--editable-config": (),
         "--dry-run": False,
         "--wait": NONE,
         "--notify-on-error": NONE,
@@ -163,7 +167,7 @@ PROMISED: dict[str, dict[str, Any]] = {
     },
     "airflow status": {"run_id": NONE, "--as-json": False, "--exit-code": False},
     "airflow terminate": {"run_id": NONE, "--authorize": NONE},
-    "airflow delete": {"--authorize": NONE},
+    "airflow delete": {"--authorize": NONE, "--purge": False},
     "airflow resume": {
         "step_to_rerun": NONE,
         "--origin-run-id": NONE,
@@ -223,3 +227,30 @@ def test_with_after_the_command_adds_the_decorator(tmp_path: Path, words: tuple[
 
 def test_with_after_the_command_needs_a_decorator(tmp_path: Path) -> None:
     assert "--with" in FlowFile(tmp_path, WITH).run("--with").failed(2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (["step-functions", "create"], "`airflow` group"),
+        (["argo-workflows", "create"], "`airflow` group"),
+        (["kubernetes", "step"], "@kubernetes"),
+        (["batch", "step"], "@kubernetes or @resources"),
+        (["airflow", "suspend", "1"], "`airflow pause`"),
+        (["airflow", "unsuspend", "1"], "`airflow unpause`"),
+        (["--environment", "conda", "run"], "@pypi"),
+        (["--environment=fast-bakery", "run"], "--environment uv"),
+        (["--metadata", "service@http://x", "run"], "--datastore-root"),
+        (["--event-logger", "other", "run"], "no events are logged"),
+    ],
+)
+def test_what_metaflow_has_and_this_has_not_is_a_usage_error_that_names_the_alternative(
+    words: list[str], instead: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(Surface, words) == 2
+    assert instead in capsys.readouterr().err
+
+
+def test_metaflows_own_words_for_what_is_always_so_have_no_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--metadata", "local", "--event-logger", "nullSidecarLogger", "--monitor", "nullSidecarMonitor"]
+    assert run_command_line(Surface, [*words, "--mode", "spin", "version"]) == 0

@@ -95,6 +95,16 @@ def test_workers_build_environments_from_the_wheels_of_the_store(
     assert found.record.environments == manifest.environments
 
 
+def test_a_dry_run_tells_what_cannot_be_resolved_and_keeps_nothing(tmp_path: Path) -> None:
+    flow = FlowFile(tmp_path / "flow", SOURCE.replace("0.6.2", "99.0"))
+    shared = {"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true"}
+    arguments = ("create", "--dry-run", str(tmp_path / "dag.py"))
+    told = flow.run(*arguments, command="airflow", top=PYPI, environment=shared).failed().stderr
+    assert "X005" in told
+    assert "docopt" in told
+    assert not list(flow.ledger.store.list("environments"))
+
+
 def test_packages_that_nothing_installs_are_refused_by_rule(tmp_path: Path) -> None:
     flow = FlowFile(tmp_path / "flow", SOURCE)
     shared = {"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true"}

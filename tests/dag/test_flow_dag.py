@@ -10,6 +10,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
 from airflow_mlflow_provider.plan.identity import airflow_run_id
+from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from tests.services.dag_test import run_dag
@@ -71,6 +72,30 @@ def test_a_run_of_it_runs_from_a_code_package_made_when_it_starts(tmp_path: Path
     assert record.parameters == {"alpha": 2}
     assert len(record.code) == 64
     assert ledger.code(record.code)
+
+
+@pytest.mark.slow
+def test_packages_of_its_steps_are_locked_when_a_run_starts(tmp_path: Path) -> None:
+    text = FLOW.format(target="self.end", store=str(tmp_path / "store"))
+    text = text.replace('name="small"', 'name="small", environment="pypi"')
+    text = text.replace(
+        "    @step\n    def end(self):\n",
+        """    @pypi(packages={"docopt": "0.6.2"})
+    @step
+    def end(self):
+        import docopt
+
+        self.version = docopt.__version__
+""",
+    ).replace("Parameter, step", "Parameter, pypi, step")
+    dag = dag_in(tmp_path, text)
+    run = run_dag(dag, {})
+    ledger = Ledger(open_store(str(tmp_path / "store")))
+    identity = airflow_run_id(run.dag_id, run.run_id)
+    assert list(ledger.run("SmallFlow", identity).environments) == ["end"]
+    done = ledger.newest_done("SmallFlow", identity, "end", "0")
+    assert done is not None
+    assert ArtifactReader(ledger.store).load("version", done.artifacts["version"]) == "0.6.2"
 
 
 def test_every_error_of_the_flow_is_in_the_import_error(tmp_path: Path) -> None:

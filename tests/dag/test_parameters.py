@@ -24,6 +24,14 @@ def test_a_default_a_title_a_description_and_the_schema_make_the_form() -> None:
     assert param.schema == {"title": "alpha", "type": "number", "maximum": 1}
 
 
+def test_a_config_that_runs_may_edit_is_in_the_form_and_others_are_not() -> None:
+    configs = {"model": {"depth": 1}, "fixed": 2}
+    params = airflow_params(manifest_of("linear", configs=configs, editable_configs=("model",)))
+    assert list(params) == ["model"]
+    assert params["model"].value == {"depth": 1}
+    assert params["model"].schema == {"title": "model", "type": "object"}
+
+
 def test_airflow_refuses_what_the_schema_refuses() -> None:
     param = airflow_params(manifest_of("linear", parameters=(ALPHA,)))["alpha"]
     with pytest.raises(AirflowException, match="greater than the maximum"):

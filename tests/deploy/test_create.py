@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_mlflow_provider.dag.load import read_manifest
 from airflow_mlflow_provider.deploy.record import Deployments
 from airflow_mlflow_provider.plan.deployment import Deployment as DeployedPlan
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
@@ -49,11 +50,12 @@ class Deployment:
         group: Sequence[str] = (),
         environment: dict[str, str] | None = None,
         target: str | None = None,
+        top: Sequence[str] = (),
     ) -> FlowRun:
         """Run `airflow create`."""
         arguments = [*group, "create", *options, target or str(self.target)]
         given = {**SHARED, "METAFLOW_USER": user, **(environment or {})}
-        return self.flow.run(*arguments, command="airflow", environment=given)
+        return self.flow.run(*arguments, command="airflow", environment=given, top=top)
 
     def manifest(self) -> FlowManifest:
         """What is deployed."""
@@ -104,6 +106,29 @@ def test_a_dry_run_prints_the_manifest_and_changes_nothing(deployment: Deploymen
     assert decode(run.stdout.encode()).flow_name == "Deployed"
     assert deployment.files() == {}
     assert deployment.deployments().names() == []
+
+
+def test_code_in_the_bundle_is_found_from_the_dag_file(deployment: Deployment) -> None:
+    deployment.create("--code", "bundle").succeeded()
+    code = deployment.manifest().code
+    assert (code.source, code.digest, code.path) == ("bundle", "", "../flow/flow.py")
+    assert not list(deployment.flow.ledger.store.list("code"))
+    read = read_manifest(deployment.target.with_suffix(".json"))
+    assert read.code.path == str(deployment.flow.path.resolve())
+
+
+def test_code_in_the_bundle_must_be_where_workers_and_pods_find_it(deployment: Deployment) -> None:
+    in_dags = {"AIRFLOW__MLFLOW_PROVIDER__DAGS_FOLDER": str(deployment.dags)}
+    told = deployment.create("--code", "bundle", environment=in_dags).failed().stderr
+    assert "is not in the DAGs folder" in told
+    claim = 'kubernetes:persistent_volume_claims={"data": "/data"}'
+    told = deployment.create("--code", "bundle", top=["--with", claim]).failed().stderr
+    assert "pods have no DAG bundle" in told
+
+
+def test_only_configs_can_be_made_editable(deployment: Deployment) -> None:
+    told = deployment.create("--editable-config", "alpha").failed().stderr
+    assert "Deployed has no config 'alpha' that runs could edit" in told
 
 
 @pytest.mark.parametrize(("options", "units"), [((), ["start", "end"]), (("--fuse",), ["start"])])

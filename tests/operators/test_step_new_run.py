@@ -74,6 +74,17 @@ def test_a_config_is_refused_as_fixed_at_deployment() -> None:
         check_conf(manifest_of("linear", configs={"cfg": {}}), {"cfg": 1})
 
 
+def test_an_editable_config_may_be_given_for_a_run_and_is_kept_with_it(ledger: Ledger) -> None:
+    deployed = {"cfg": {"depth": 1}, "fixed": 2}
+    manifest = manifest_of("linear", configs=deployed, editable_configs=("cfg",))
+    given = {"cfg": {"depth": 3}}
+    record = new_run(Deployment(manifest), ledger, "airflow-1", context(given, given))
+    assert decode(ledger.blob(record.manifest)).configs == {"cfg": {"depth": 3}, "fixed": 2}
+    assert record.parameters == {}
+    with pytest.raises(CommandException, match="fixed of LinearFlow is a config"):
+        check_conf(manifest, {"cfg": {}, "fixed": 3})
+
+
 def test_every_missing_parameter_is_named() -> None:
     also = msgspec.structs.replace(NEEDED, name="also", attribute="also")
     manifest = manifest_of("linear", parameters=(NEEDED, ALPHA, also))

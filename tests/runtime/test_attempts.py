@@ -226,3 +226,27 @@ def test_no_way_of_leaving_a_step_counts_as_success(tmp_path: Path, how: str, to
     assert run.text("start") == "printed before the end"
     assert run.end.status == "failed"
     assert told.partition(":")[2] in run.stderr
+
+
+def test_a_step_that_blocks_the_alarm_has_failed_by_timeout(tmp_path: Path) -> None:
+    flow = FlowFile(
+        tmp_path,
+        """
+        class Blocking(FlowSpec):
+            @timeout(seconds=1)
+            @step
+            def start(self):
+                import signal
+                import time
+
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGTERM})
+                time.sleep(100)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """,
+    )
+    run = flow.run(environment={"AIRFLOW__MLFLOW_PROVIDER__TIMEOUT_GRACE_S": "1"}).failed()
+    assert run.error("start").startswith("airflow_mlflow_provider.exception.TimeoutException: ")

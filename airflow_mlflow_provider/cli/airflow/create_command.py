@@ -14,9 +14,7 @@ from airflow_mlflow_provider.cli.session import Session, checked_tags
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.create import CreateOptions, Deployed, deploy
 from airflow_mlflow_provider.deploy.rest import AirflowRest
-from airflow_mlflow_provider.deploy.runs import (
-    wait_until_parsed,
-)
+from airflow_mlflow_provider.deploy.runs import wait_until_parsed
 from airflow_mlflow_provider.plan.manifest import Limits, encode
 
 
@@ -44,6 +42,20 @@ from airflow_mlflow_provider.plan.manifest import Limits, encode
 @click.option("--fuse", is_flag=True, help="Run chains of steps with equal needs as one Airflow task each.")
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once a task has failed.")
 @click.option("--compute", type=click.Choice(["worker", "kubernetes"]), help="Where steps run by default.")
+@click.option(
+    "--code",
+    type=click.Choice(["package", "bundle"]),
+    default="package",
+    show_default=True,
+    help="Store the flow's code, or import it from the DAG bundle.",
+)
+@click.option(
+    "--editable-config",
+    "editable_configs",
+    metavar="NAME",
+    multiple=True,
+    help="Let runs give this config another value; may be repeated.",
+)
 @click.option(
     "--notify-on-error", metavar="CONN", help="Airflow connection of a web hook to tell of failed runs."
 )
@@ -77,6 +89,7 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
             notify_on_error=values["notify_on_error"],
             notify_on_success=values["notify_on_success"],
             fuse=values["fuse"],
+            editable_configs=values["editable_configs"],
             limits=Limits(
                 max_workers=values["max_workers"],
                 max_map_width=values["max_map_width"],
@@ -94,6 +107,7 @@ def create(airflow: AirflowSession, /, file: str | None, **values: Any) -> None:
         generate_token=values["generate_new_token"],
         dry_run=values["dry_run"],
         note=session.note,
+        code=values["code"],
     )
     written_at = time.time()
     deployed = deploy(
@@ -123,7 +137,7 @@ def _tell(session: Session, deployed: Deployed) -> None:
     for place in deployed.written:
         session.note(f"  written    {place}")
     session.note(f"  artifacts  {manifest.store}")
-    session.note(f"  code       {manifest.code.digest[:12]}")
+    session.note(f"  code       {manifest.code.digest[:12] or manifest.code.path}")
     if manifest.schedule is not None:
         session.note(f"  schedule   {manifest.schedule.cron} ({manifest.schedule.timezone})")
     session.note(f"  namespace  production:{manifest.production_token}")

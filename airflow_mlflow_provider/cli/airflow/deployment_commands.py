@@ -18,14 +18,20 @@ from airflow_mlflow_provider.flow.spec import FlowSpec
 
 @click.command("delete", help="Remove the DAG file, the manifest and the DAG; runs stay in the store.")
 @click.option("--authorize", help="Token of a deployment that somebody else made.")
+@click.option("--purge", is_flag=True, help="Remove the deployment's runs from the store as well.")
 @click.pass_obj
-def delete(airflow: AirflowSession, authorize: str | None) -> None:
+def delete(airflow: AirflowSession, authorize: str | None, purge: bool) -> None:
     """Remove the deployment."""
     rest = AirflowRest.configured() if get("api_url") else None
     for removed in delete_deployment(
         airflow.deployed(), airflow.deployments, rest, airflow.session.user, authorize
     ):
         click.echo(f"Deleted {removed}")
+    if purge:
+        from airflow_mlflow_provider.deploy.purging import purge_runs
+
+        purged = purge_runs(airflow.ledger, airflow.dag_id)
+        click.echo(f"Deleted {len(purged.deleted)} runs: {purged.objects} objects, {purged.size} bytes")
 
 
 @click.command("pause", help="Start no further scheduled runs.")

@@ -9,6 +9,7 @@ from airflow_mlflow_provider.cli.airflow.deployment_commands import delete, list
 from airflow_mlflow_provider.cli.airflow.run_commands import list_runs, status, terminate
 from airflow_mlflow_provider.cli.airflow.session import AirflowSession
 from airflow_mlflow_provider.cli.airflow.starting_commands import resume, trigger
+from airflow_mlflow_provider.cli.not_offered import AIRFLOW_COMMANDS, refuse_command
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.deploy.assemble import DeploymentOptions
 from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -16,7 +17,7 @@ from airflow_mlflow_provider.flow.spec import FlowSpec
 
 def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     """The ``airflow`` group of a flow; its parameters are options of ``trigger``."""
-    group = click.Group(
+    group = _AirflowGroup(
         name,
         help="Deploy the flow into an Airflow, start it there, see how it stands.",
         params=[
@@ -31,6 +32,14 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     for make_command in (trigger, resume, list_deployments):
         group.add_command(make_command(flow_class))
     return group
+
+
+class _AirflowGroup(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        refuse_command(args[0] if args else "", AIRFLOW_COMMANDS, ctx)
+        return super().resolve_command(ctx, args)
 
 
 def _enter(ctx: click.Context, deployment_name: str | None, branch: str | None, production: bool) -> None:
