@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from fastapi.routing import APIRoute
 
@@ -85,9 +87,8 @@ def test_every_route_is_in_the_table_and_nothing_else_is_mounted() -> None:
 @pytest.mark.parametrize("route", sorted(NEEDS))
 def test_a_route_lets_in_those_whom_airflow_lets_and_nobody_else(failed_run: FailedRun, route: str) -> None:
     method, path = route.split(" ")
-    path = path.format(**NAMES, run_id=failed_run.dag_run_id).lstrip("/") + QUERIES.get(route, "").format(
-        failed_run.dag_run_id
-    )
+    query = QUERIES.get(route, "").format(quote(failed_run.dag_run_id))
+    path = path.format(**NAMES, run_id=failed_run.dag_run_id).lstrip("/") + query
     needs = NEEDS[route]
 
     def status(user: str | None) -> int:
