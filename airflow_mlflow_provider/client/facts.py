@@ -42,7 +42,9 @@ def task_facts(
         facts["foreach-stack"] = [
             f"{frame.var}={frame.label}" if frame.var else str(frame.index) for frame in record.frames
         ]
-        facts["foreach-execution-path"] = ",".join(f"{f.step}:{f.index}" for f in record.frames)
+        # Named after the first step of the body, as Metaflow does.
+        splits = ((run.manifest.graph[frame.step].transition, frame.index) for frame in record.frames)
+        facts["foreach-execution-path"] = ",".join(f"{s.targets[0]}:{index}" for s, index in splits if s)
     return facts
 
 

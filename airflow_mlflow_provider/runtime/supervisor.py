@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+import msgspec
+
 from airflow_mlflow_provider.exception import MetaflowException, ObjectExists
 from airflow_mlflow_provider.runtime.assignment import Assignment, Report, send, take
 from airflow_mlflow_provider.runtime.death import describe_status, record_of_death, signal_group
@@ -330,6 +332,8 @@ class Supervisor:
                 running.captures["stderr"].note(f"{key.pathspec}: {cause}")
                 caught = None if report or running.abandoned else self._stand_in(running.assignment, cause)
                 record = caught or failure
+                if running.timed_out and caught and caught.outcome == "failed":
+                    record = msgspec.structs.replace(caught, exception=failure.exception)
                 with suppress(ObjectExists):
                     self._ledger.commit(record)
             return result_of(record)

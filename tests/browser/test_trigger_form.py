@@ -63,6 +63,9 @@ def test_a_parameter_and_a_config_edited_in_the_trigger_form_reach_the_step(
     model.locator(".view-lines").click()
     browser_page.keyboard.press("Control+A")
     browser_page.keyboard.insert_text('{"kind": "lasso", "depth": 3}')
+    # The editor has closed brackets and quotes by itself.
+    browser_page.keyboard.press("Control+Shift+End")
+    browser_page.keyboard.press("Delete")
     model.get_by_text("lasso").wait_for()
     screenshot(browser_page, "trigger-form")
     browser_page.get_by_role("dialog").get_by_role("button", name="Trigger").click()

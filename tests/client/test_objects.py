@@ -144,7 +144,7 @@ def test_metadata_has_the_names_of_metaflow(foreach_run: FlowRun, store: str) ->
     assert found["attempt-done"] == "0"
     assert found["attempt_ok"] == "True"
     assert found["foreach-stack"] == ["items=apple"]
-    assert found["foreach-execution-path"] == "start:0"
+    assert found["foreach-execution-path"] == "body:0"
     assert found["user"] == "tester"
     assert (found["ds-type"], found["ds-root"]) == ("local", store)
     assert found["script-name"] == "flow.py"

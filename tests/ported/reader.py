@@ -8,7 +8,10 @@ from metaflow import Flow, namespace
 
 def shown(value):
     """A value as text in which two runs can be compared."""
-    return value.to_csv() if hasattr(value, "to_csv") else repr(value)
+    if hasattr(value, "to_csv"):
+        return value.to_csv()
+    # A caught exception: its text, and where its class is, are the package's.
+    return value.type.rpartition(".")[2] if hasattr(value, "stacktrace") else repr(value)
 
 
 namespace(None)
@@ -27,7 +30,8 @@ for step in run:
             "stack": stack,
             "finished": task.finished,
             "successful": task.successful,
-            "stdout": task.stdout,
+            # What the package itself says of a failure is its own.
+            "stdout": task.stdout if task.successful else "",
             "attempts": task.metadata_dict["attempt"],
         }
 print(json.dumps({"successful": run.successful, "tags": sorted(run.user_tags), "tasks": tasks}))

@@ -10,7 +10,7 @@ class ResourcesFlow(FlowSpec):
     def start(self) -> None:
         self.next(self.end)
 
-    @resources(cpu=3, memory=300, gpu=1)
+    @resources(cpu=1.5, memory=300)
     @step
     def end(self) -> None:
         pass

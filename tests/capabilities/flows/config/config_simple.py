@@ -1,5 +1,7 @@
 """CONFIG_EXPR: configs in a decorator of the flow, in one of a step, in a parameter's default and in steps."""
 
+from pathlib import Path
+
 from airflow_mlflow_provider import (
     Config,
     FlowSpec,
@@ -13,7 +15,7 @@ from airflow_mlflow_provider import (
 
 @project(name=config_expr("cfg_default_value.a.project_name"))
 class ConfigSimple(FlowSpec):
-    cfg = Config("cfg", default="config_simple.json")
+    cfg = Config("cfg", default=str(Path(__file__).with_name("config_simple.json")))
     cfg_default_value = Config(
         "cfg_default_value", default_value={"a": {"project_name": "config_project", "b": "24"}}
     )
