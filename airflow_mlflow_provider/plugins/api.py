@@ -9,6 +9,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from airflow_mlflow_provider.cards.exception import CardNotPresentException
 from airflow_mlflow_provider.exception import MetaflowException, MetaflowNotFound
 from airflow_mlflow_provider.plugins.resuming import routes as resuming
 from airflow_mlflow_provider.plugins.routes import (
@@ -60,6 +61,6 @@ def create_app() -> FastAPI:
 
 
 async def _user_error(request: Request, error: Exception) -> Response:
-    found = isinstance(error, MetaflowNotFound)
+    missing = isinstance(error, (MetaflowNotFound, CardNotPresentException))
     fix = getattr(error, "fix", "")
-    return JSONResponse({"detail": f"{error} {fix}".strip()}, status_code=404 if found else 409)
+    return JSONResponse({"detail": f"{error} {fix}".strip()}, status_code=404 if missing else 409)

@@ -116,8 +116,8 @@ class AttemptCache:
                 return found
         self._flight = flight
         flight.keep_alive()
-        # Whoever gave the claim up may have kept a result first.
-        return cache.look_up(key.task, inputs) if told else found
+        # Whoever gave the claim up, be it between our look and our claim, has kept a result first.
+        return cache.look_up(key.task, inputs)
 
     def _busy(self, flight: Flight, patience: Patience) -> Busy | None:
         busy = flight.take()

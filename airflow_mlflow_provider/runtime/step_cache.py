@@ -192,7 +192,8 @@ class StepCache:
     def claim_key(self, inputs: TaskInputs) -> str:
         """Key of the claim on the result of a task that starts from ``inputs``, see :mod:`.single_flight`.
 
-        As long as nobody knows what the step reads, everything that it may read counts.
+        As long as nobody knows what the step reads, everything that it may read counts. A claim made then has another key than one made
+        after the first result, so what is wanted just then may be computed twice.
         """
         known = self._get(f"reads-{self._code}", KnownReads)
         names = known.sets[0] if known and known.sets else (EVERYTHING,)

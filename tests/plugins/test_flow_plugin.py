@@ -143,4 +143,4 @@ def test_the_tab_shows_the_run(failed_run: FailedRun, browser: Browser) -> None:
     with logged_in_page(browser, failed_run.airflow) as page:
         page.goto(failed_run.page)
         tab = page.frame_locator("iframe")
-        tab.get_by_text("BrokenFlow/", exact=False).first.wait_for(timeout=60_000)
+        tab.get_by_text("BrokenFlow", exact=False).first.wait_for(timeout=60_000)

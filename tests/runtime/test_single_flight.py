@@ -131,6 +131,9 @@ def test_who_waits_computes_at_once_when_the_other_failed(flow: FlowFile) -> Non
 
 
 def test_splits_of_one_run_wait_for_those_that_are_equal_alone(flow: FlowFile) -> None:
+    # A claim goes by what a step reads, which nobody knows before its first result: the first ever may be computed twice.
+    (flow.folder / "go-c").touch()
+    flow.run("--items", "c").succeeded()
     (flow.folder / "go-a").touch()
     (flow.folder / "go-b").touch()
     run = flow.run("--items", "a,b,a,b,a", "--max-workers", "5").succeeded()
