@@ -18,6 +18,8 @@ from tests.services.guarded import GuardedService, free_port
 from tests.services.waiting import wait_until
 
 START_SECONDS = 120.0
+# SQLite has one writer at a time; others wait so long for it. Five seconds, the default, are too few on a busy machine.
+LOCK_SECONDS = 60
 REPOSITORY = Path(__file__).parents[2]
 # By user; all but the first two may change what they may see, see `per_dag_auth`.
 ROLES = {
@@ -84,7 +86,9 @@ class LiveAirflow(GuardedService):
     ) -> None:
         super().__init__(directory)
         self._extra = dict(environment or {})
-        self._sql_alchemy_conn = sql_alchemy_conn or f"sqlite:///{self.home / 'airflow.db'}"
+        self._sql_alchemy_conn = (
+            sql_alchemy_conn or f"sqlite:///{self.home / 'airflow.db'}?timeout={LOCK_SECONDS}"
+        )
 
     @property
     def home(self) -> Path:
