@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -173,7 +172,7 @@ def start_resumed(
         return ResumedRun(started, summary, in_one_go=True)
     manifest = resumed_manifest(ledger, deployed, options)
     plan = plan_deployed_resume(ledger, manifest, options)
-    record = store_resumed(ledger, manifest, plan, options.parameters, dag_run_id)
+    record = store_resumed(ledger, manifest, plan, dag_run_id)
     try:
         start_run(rest, manifest.dag_id, record.parameters, dag_run_id)
     except AirflowApiError:
@@ -204,9 +203,7 @@ def drop_resumed(ledger: Ledger, record: RunRecord) -> None:
     ledger.hide_run(record)
 
 
-def store_resumed(
-    ledger: Ledger, manifest: FlowManifest, plan: ResumePlan, values: Mapping[str, Any], dag_run_id: str
-) -> RunRecord:
+def store_resumed(ledger: Ledger, manifest: FlowManifest, plan: ResumePlan, dag_run_id: str) -> RunRecord:
     """Store what a resumed run is and what it takes over, before Airflow is asked, so that its first task finds it.
 
     Returns:

@@ -130,7 +130,7 @@ class ResumeFlowOperator(TriggerFlowOperator):
         manifest = resumed_manifest(ledger, record.flow_manifest(), options)
         plan = plan_deployed_resume(ledger, manifest, options)
         self._tell(plan.summary)
-        return record.flow, store_resumed(ledger, manifest, plan, values, dag_run_id).parameters
+        return record.flow, store_resumed(ledger, manifest, plan, dag_run_id).parameters
 
     def _options(self, values: Mapping[str, Any]) -> ResumeOptions:
         return ResumeOptions(

@@ -47,7 +47,7 @@ def test_a_resumed_run_keeps_parameters_trigger_and_origin_and_names_what_it_too
     )
     ledger.store.put(f"flows/ResumedFlow/runs/{origin}/run.json", msgspec.json.encode(triggered))
     plan = plan_deployed_resume(ledger, manifest, ResumeOptions(origin, parameters={"fails": False}))
-    record: RunRecord = store_resumed(ledger, manifest, plan, {"fails": False}, "manual__again")
+    record: RunRecord = store_resumed(ledger, manifest, plan, "manual__again")
 
     stored = ledger.run("ResumedFlow", record.run)
     assert (stored.origin, stored.parameters) == (origin, {"fails": False})

@@ -96,7 +96,7 @@ class Journey:
         )
         plan = plan_deployed_resume(file.ledger, manifest, ResumeOptions(origin, rerun_changed=rerun_changed))
         dag_run_id = f"manual__{moment.isoformat()}"
-        record = store_resumed(file.ledger, manifest, plan, {}, dag_run_id)
+        record = store_resumed(file.ledger, manifest, plan, dag_run_id)
         run = run_dag(build_dag(manifest), record.parameters, expected=None, logical_date=moment)
         assert run.run_id == dag_run_id
         self._told = str(run.states)

@@ -133,7 +133,7 @@ def start_resume(dag_id: str, question: ResumeQuestion, user: GetUserDep, reques
     dag_run_id = question.dag_run_id or new_dag_run_id()
     requester = Requester(user.get_name(), user.get_id(), from_ui="sec-fetch-site" in request.headers)
     try:
-        started = start_resume_in_airflow(resume.ledger, planned, resume.options, dag_run_id, requester)
+        started = start_resume_in_airflow(resume.ledger, planned, dag_run_id, requester)
     except ObjectExists as error:
         raise HTTPException(409, f"There is a run {dag_run_id} already.") from error
     except MetaflowException:

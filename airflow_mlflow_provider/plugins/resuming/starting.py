@@ -93,7 +93,7 @@ def plan_resume_in_airflow(ledger: Ledger, deployed: FlowManifest, options: Resu
 
 
 def start_resume_in_airflow(
-    ledger: Ledger, planned: PlannedResume, options: ResumeOptions, dag_run_id: str, requester: Requester
+    ledger: Ledger, planned: PlannedResume, dag_run_id: str, requester: Requester
 ) -> StartedResume:
     """Store the records of the run and make the DAG run with its finished task instances, in one transaction.
 
@@ -109,7 +109,7 @@ def start_resume_in_airflow(
     with create_session(scoped=False) as session:
         _, paused = _startable(session, manifest)
         _check_new(session, manifest.dag_id, dag_run_id)
-    record = store_resumed(ledger, manifest, planned.plan, options.parameters, dag_run_id)
+    record = store_resumed(ledger, manifest, planned.plan, dag_run_id)
     order = RunOrder(
         dag_run_id=dag_run_id,
         conf=record.parameters,
