@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import pytest
 
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
@@ -63,20 +64,14 @@ def run(bench: Bench) -> Iterator[Figure]:
 
 def _fill(url: str, runs: int, environment: Mapping[str, str] | None = None) -> None:
     """Write the records of so many runs, the last of them the newest."""
-    previous = {name: os.environ.get(name) for name in environment or {}}
-    os.environ.update(environment or {})
-    store = open_store(url, cache=None)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (environment or {}).items():
+            patch.setenv(name, value)
+        store = open_store(url, cache=None)
         ledger = Ledger(store)
         for number in range(runs):
             ledger.create_run(RunRecord("Linear", f"m{number}", 1.7e9 + number, "bench", {}, "digest"))
-    finally:
         store.close()
-        for name, value in previous.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _multiply(flow: Path) -> None:
