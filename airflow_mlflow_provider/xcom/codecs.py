@@ -20,10 +20,12 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from airflow.sdk.bases.xcom import BaseXCom
 
 from airflow_mlflow_provider.store import pickling
@@ -51,12 +53,14 @@ class Tree(NamedTuple):
         buffers: The memory that its leaves refer to, by position.
         exact: Whether the tree alone is the value in the form in which Airflow keeps any XCom.
         members: Numbers, texts and the like in the value's lists; each takes two bytes at least.
+        plain: Whether the tree holds nothing but lists, dicts, texts and finite numbers.
     """
 
     json: Any
     buffers: list[memoryview]
     exact: bool
     members: int = 0
+    plain: bool = False
 
 
 class _Wrapped(NamedTuple):
@@ -76,7 +80,7 @@ def plant(value: Any) -> Tree:
             tree = BaseXCom.serialize_value(tree)
     except (TypeError, AttributeError, RecursionError, ValueError) as error:
         raise Unsupported(str(error)) from error
-    return Tree(tree, leaves.buffers, leaves.exact, leaves.members)
+    return Tree(tree, leaves.buffers, leaves.exact, leaves.members, leaves.plain and leaves.finite)
 
 
 def fits(tree: Tree, most_bytes: int) -> bool:
@@ -111,11 +115,20 @@ def encode(tree: Tree) -> Encoded:
     Raises:
         Unsupported: Airflow's serialization left something in it that is no JSON.
     """
+    return Encoded(TREE, *pickling.frame(_head(tree), tree.buffers))
+
+
+def _head(tree: Tree) -> bytes:
+    if tree.plain:
+        try:
+            # Ten times as fast, but it makes NaN null and refuses lone surrogates.
+            return msgspec.json.encode(tree.json)
+        except (OverflowError, ValueError):
+            pass
     try:
-        head = json.dumps(tree.json, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return json.dumps(tree.json, separators=(",", ":")).encode("utf-8", "surrogatepass")
     except TypeError as error:
         raise Unsupported(str(error)) from error
-    return Encoded(TREE, *pickling.frame(head, tree.buffers))
 
 
 def decode(data: memoryview) -> Any:
@@ -127,13 +140,23 @@ def decode(data: memoryview) -> Any:
     Raises:
         ImportError: A class that Airflow's serialization needs is not here, or not allowed.
     """
-    head, buffers = pickling.unframe(data)
-    text = bytes(head).decode("utf-8", "surrogatepass")
-    tree = json.loads(text)
+    view, buffers = pickling.unframe(data)
+    head = bytes(view)
+    tree = _parsed(head)
     # Both walk through all of it: only where there may be something to be found.
-    if any(f'"{mark}"' in text for mark in _MARKS):
+    if b'"__' not in head:
+        return tree
+    if any(f'"{mark}"'.encode() in head for mark in _MARKS):
         tree = BaseXCom.deserialize_value(_Wrapped(tree))
-    return _restore(tree, buffers) if f'"{_LEAF}"' in text else tree
+    return _restore(tree, buffers) if f'"{_LEAF}"'.encode() in head else tree
+
+
+def _parsed(head: bytes) -> Any:
+    try:
+        return msgspec.json.decode(head)
+    except (msgspec.DecodeError, ValueError):
+        # It has NaN, infinities or lone surrogates.
+        return json.loads(head.decode("utf-8", "surrogatepass"))
 
 
 class _Leaves:
@@ -142,6 +165,7 @@ class _Leaves:
         self.exact = True
         # Whether it is JSON as it stands, and Airflow's serialization would leave it so.
         self.plain = True
+        self.finite = True
         self.members = 0
 
     def replace(self, value: Any) -> Any:
@@ -150,11 +174,16 @@ class _Leaves:
             return self._mapping(value)
         if kind is list or kind is tuple:
             self.plain = self.plain and kind is list
-            if _PLAIN.issuperset(map(type, value)):
+            kinds = set(map(type, value))
+            if _PLAIN.issuperset(kinds):
                 self.members += len(value)
+                if float in kinds:
+                    numbers = value if len(kinds) == 1 else (each for each in value if type(each) is float)
+                    self.finite = self.finite and all(map(math.isfinite, numbers))
                 return value
             return kind(self.replace(member) for member in value)
         if kind in _PLAIN:
+            self.finite = self.finite and (kind is not float or math.isfinite(value))
             return value
         write = _WRITERS.get((kind.__module__.partition(".")[0], kind.__name__))
         if write is None:

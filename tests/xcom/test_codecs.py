@@ -89,6 +89,10 @@ def test_polars_and_arrow_come_back_equal() -> None:
         {"__leaf__": "array", "of": [0]},
         {"__artifact__": {"digest": "x"}},
         {"deep": {"__classname__": "os.system", "__data__": "x"}},
+        [0.1, 1e22, 5e-324, 1.7976931348623157e308, 2, -(2**63), 2**64],
+        [1.5, float("inf"), None],
+        {"x": -float("inf"), "y": [True, 0.0]},
+        ["lone \ud800 surrogate"],
         datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc),
         datetime.timedelta(seconds=5),
         decimal.Decimal("1.10"),
@@ -99,6 +103,13 @@ def test_plain_values_come_back_as_they_were(value: Any) -> None:
     back = through(value)
     assert back == value
     assert type(back) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value", [[1.0, float("nan")], {"x": [float("nan")]}, float("nan"), [2, float("nan"), "x"]]
+)
+def test_not_a_number_stays_what_it_is(value: Any) -> None:
+    assert repr(through(value)) == repr(value)
 
 
 def test_arrays_are_found_at_any_depth() -> None:

@@ -52,7 +52,7 @@ def xcom_attempts():
 
     @task
     def count(values):
-        return len({int(value[0]) for value in values}), len(list(values))
+        return [len({int(value[0]) for value in values}), len(list(values))]
 
     read(shaky(), from_file(), Deferring(task_id="deferring").output)
     count(same.expand(n=list(range(12))))
