@@ -10,11 +10,11 @@ from airflow_mlflow_provider.client.artifact import DataArtifact
 from airflow_mlflow_provider.client.core import MetaflowObject, moment
 from airflow_mlflow_provider.client.data import MetaflowData
 from airflow_mlflow_provider.client.facts import task_facts
-from airflow_mlflow_provider.client.private import private_artifact, private_names
 from airflow_mlflow_provider.exception import MetaflowExceptionWrapper
 from airflow_mlflow_provider.plan.identity import task_id
 from airflow_mlflow_provider.runtime.log_scrubbing import scrubbing_of
 from airflow_mlflow_provider.runtime.logs import Stream, decode_lines
+from airflow_mlflow_provider.runtime.private_artifacts import private_artifact, private_names
 from airflow_mlflow_provider.store.records import (
     ArtifactEntry,
     AttemptKey,

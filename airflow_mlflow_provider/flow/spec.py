@@ -6,11 +6,13 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_mlflow_provider.exception import InvalidNextException, MetaflowException
-from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
 from airflow_mlflow_provider.flow.transition import NextCall, read_call
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.flow.graph_view import GraphView, NodeView
 
 # ``_task`` is the only attribute of an instance that is not an artifact.
 TASK_ATTRIBUTE = "_task"
@@ -191,12 +193,13 @@ class FlowSpec:
         )
 
     @property
-    def _graph(self) -> FlowGraph:
+    def _graph(self) -> GraphView:
+        from airflow_mlflow_provider.flow.graph_view import GraphView
         from airflow_mlflow_provider.flow.source import read_graph
 
-        return read_graph(type(self))
+        return GraphView(read_graph(type(self)))
 
-    def __iter__(self) -> Iterator[StepNode]:
+    def __iter__(self) -> Iterator[NodeView]:
         return iter(self._graph)
 
 

@@ -25,6 +25,7 @@ from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.metrics import count_run, count_tasks
 from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
 from airflow_mlflow_provider.operators.planning import instances
+from airflow_mlflow_provider.operators.pod_death import record_pod_death
 from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY, pointer
 from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
 from airflow_mlflow_provider.operators.unit_try import UnitTry
@@ -321,6 +322,8 @@ class FlowStepOperator(BaseOperator):
             return self._in_worker(work, outcome.summary)
         if found.result.failed and work.unit.kind == "gang":
             return found.result  # the others were stopped, because of those that failed
+        if outcome.reason != "Killed":
+            record_pod_death(work.ledger, request, found.missing, outcome, self.log)
         tasks = ", ".join(found.missing[:_SHOWN_FAILURES])
         raise AirflowException(f"The pod ended without a record of {tasks}: {outcome.summary}")
 

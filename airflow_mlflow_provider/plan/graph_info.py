@@ -8,18 +8,13 @@ from airflow_mlflow_provider.flow.graph import DecoratorSpec, FlowGraph, StepNod
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 
 
-def graph_info(manifest: FlowManifest, constants: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The graph as plain JSON values.
-
-    Args:
-        manifest: The flow.
-        constants: Names of the flow's class-level constants.
-    """
+def graph_info(manifest: FlowManifest) -> dict[str, Any]:
+    """The graph as plain JSON values."""
     graph = manifest.graph
     return {
         "file": manifest.code.script,
         "parameters": [{"name": spec.attribute, "type": spec.kind} for spec in manifest.parameters],
-        "constants": [{"name": name} for name in constants],
+        "constants": [{"name": name} for name in manifest.constants],
         "steps": {node.name: _step(graph, node) for node in graph},
         "graph_structure": _structure(graph, graph.start, None),
         "start_step": graph.start,

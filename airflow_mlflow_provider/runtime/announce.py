@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from airflow_mlflow_provider.flow.current import AirflowTask, Parallel, current
+from airflow_mlflow_provider.plan.graph_info import graph_info
 from airflow_mlflow_provider.plan.manifest import FlowManifest, Project
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -33,6 +34,7 @@ def announce(manifest: FlowManifest, ledger: Ledger, assignment: Assignment) -> 
         _store=assignment.store,
         parameter_names=[spec.name for spec in manifest.parameters],
     )
+    current._set_lazy("graph", lambda: graph_info(manifest))
     current._set_lazy("run", lambda: _client_object("Run", f"{key.flow}/{key.run}"))
     current._set_lazy("task", lambda: _client_object("Task", key.pathspec))
     current._set_lazy("username", lambda: run().user)

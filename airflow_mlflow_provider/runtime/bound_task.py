@@ -33,17 +33,19 @@ Unreadable = Callable[[UnreadableArtifactException, str], UnreadableArtifactExce
 
 
 class Lookups(NamedTuple):
-    """What messages tell and only they need, looked up when one is wanted.
+    """What is seldom needed, as by messages, and looked up when it is.
 
     Attributes:
         set_in: Gives the step that last set an inherited artifact.
         unreadable: Makes the error to raise of the one that reading an artifact has raised.
         setters: Gives the steps that set an artifact.
+        private: Private artifacts that are not stored but follow from the task's record, by name.
     """
 
     set_in: Callable[[str], str | None] = lambda name: None
     unreadable: Unreadable = lambda error, name: error
     setters: Callable[[str], list[str]] = lambda name: []
+    private: Mapping[str, Callable[[], Any]] = {}
 
 
 class BoundTask:
@@ -95,6 +97,9 @@ class BoundTask:
             UnreadableArtifactException: A module that the value needs is missing here.
         """
         if name in self._loaded:
+            return self._loaded[name]
+        if name in self._lookups.private and name not in self.inherited:
+            self._loaded[name] = self._lookups.private[name]()
             return self._loaded[name]
         # That a name is absent is something the step has learnt, too.
         if not name.startswith("__"):
@@ -187,7 +192,9 @@ class BoundTask:
         return table
 
     def _unchanged(self, name: str, value: Any) -> bool:
-        return name in self._loaded and self._loaded[name] is value and isinstance(value, _IMMUTABLE)
+        if name not in self._loaded or self._loaded[name] is not value:
+            return False
+        return isinstance(value, _IMMUTABLE) or (name in self._lookups.private and name not in self.inherited)
 
     def _content(self, parameter: IncludeFile, value: IncludedFile) -> Any:
         from airflow_mlflow_provider.runtime.included_files import kept_bytes

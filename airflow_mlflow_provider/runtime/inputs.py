@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from airflow_mlflow_provider.exception import UnpicklableArtifactException, UnreadableArtifactException
-from airflow_mlflow_provider.runtime.bound_task import BoundTask, Lookups, Unreadable
+from airflow_mlflow_provider.exception import UnpicklableArtifactException
+from airflow_mlflow_provider.runtime.bound_task import BoundTask, Lookups
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
 from airflow_mlflow_provider.store.records import ArtifactEntry, DoneRecord
 
@@ -23,7 +23,7 @@ class InputTask:
         reader: Reads artifacts.
         reads: Receives the names of the artifacts that are read.
         files: Parameters that are files, by attribute.
-        unreadable: Makes the error to raise of the one that reading an artifact has raised.
+        lookups: What messages tell, and the private artifacts that follow from the record.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class InputTask:
         reader: ArtifactReader,
         reads: set[str],
         files: Mapping[str, IncludeFile] = {},
-        unreadable: Unreadable = lambda error, name: error,
+        lookups: Lookups = Lookups(),  # noqa: B008 - immutable
     ) -> None:
         key = record.key
         where = {"flow": key.flow, "run": key.run, "step": key.step, "task": key.task}
@@ -45,7 +45,7 @@ class InputTask:
             where,
             reads,
             files=files,
-            lookups=Lookups(unreadable=unreadable),
+            lookups=lookups,
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -109,12 +109,10 @@ class Inputs:
         records: Sequence[DoneRecord],
         reader: ArtifactReader,
         files: Mapping[str, IncludeFile] = {},
-        unreadable: Callable[[UnreadableArtifactException, DoneRecord, str], UnreadableArtifactException] = (
-            lambda error, record, name: error
-        ),
+        lookups: Callable[[DoneRecord], Lookups] = lambda record: Lookups(),
     ) -> None:
         self._records = records
-        self._unreadable = unreadable
+        self._lookups = lookups
         self._reader = reader
         self._files = files
         self._made: weakref.WeakValueDictionary[int, InputTask] = weakref.WeakValueDictionary()
@@ -139,7 +137,7 @@ class Inputs:
                 self._reader,
                 self._reads,
                 self._files,
-                lambda error, name: self._unreadable(error, record, name),
+                self._lookups(record),
             )
         return made
 

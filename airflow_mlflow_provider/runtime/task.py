@@ -42,6 +42,7 @@ from airflow_mlflow_provider.runtime.inputs import Inputs
 from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.runtime.missing import steps_that_set
 from airflow_mlflow_provider.runtime.origins import name_writer
+from airflow_mlflow_provider.runtime.private_artifacts import recorded_artifacts, running_artifacts
 from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.run_members import store_run_members, with_members
 from airflow_mlflow_provider.runtime.step_cache import TaskInputs
@@ -221,16 +222,13 @@ class _TaskRunner:
                 set_in=lambda name: self.inputs.set_in(parents, name),
                 unreadable=lambda error, name: name_writer(error, self.ledger, parents, name),
                 setters=lambda name: steps_that_set(self.context.flow_class, name),
+                private=running_artifacts(self.assignment, frames, self.context.manifest),
             ),
         )
         self.context.bind_members()
         flow = self.context.flow_class(use_cli=False)
         flow.__dict__[TASK_ATTRIBUTE] = task
-        inputs = (
-            Inputs(parents, self.reader, files, lambda e, r, n: name_writer(e, self.ledger, (r,), n))
-            if self.node.has_inputs
-            else None
-        )
+        inputs = Inputs(parents, self.reader, files, self._input_lookups) if self.node.has_inputs else None
         announce(self.context.manifest, self.ledger, self.assignment)
         task.stand_in(flow, self._settings.artifacts)
         decorators = self._decorators()
@@ -261,6 +259,12 @@ class _TaskRunner:
             reads=tuple(sorted(task.reads | (inputs._reads if inputs is not None else set()))),
             exception=None if verdict.caught is None else self._exception_record(verdict.caught),
             metadata={**self.metadata, **self.cache.metadata},
+        )
+
+    def _input_lookups(self, record: DoneRecord) -> Lookups:
+        return Lookups(
+            unreadable=lambda error, name: name_writer(error, self.ledger, (record,), name),
+            private=recorded_artifacts(record, self.context.manifest),
         )
 
     def _decorators(self) -> list[StepDecorator]:

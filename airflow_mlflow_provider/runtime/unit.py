@@ -126,6 +126,9 @@ def _schedule(
 
     # What was frozen when the flow was deployed; pods are given it as their configuration.
     grace = float(manifest.settings.get("timeout_grace_s") or get("timeout_grace_s"))
+    if manifest.step_compute(request.steps[0]) == "kubernetes":
+        # Kubernetes ends the pod one grace after the limit, counted from before the pod had started: be there first.
+        grace /= 2
     logs = LogPolicy(int(get("max_log_size")) * 1_000_000, float(get("log_flush_s")))
     caught = stand_in(ledger, manifest.graph)
     supervisor = Supervisor(launcher, ledger, observer, logs, caught)

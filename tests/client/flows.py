@@ -26,6 +26,13 @@ FOREACH = '''
         @step
         def join(self, inputs):
             self.doubled = [getattr(i, "doubled", None) for i in inputs]
+            self.private = {
+                "step": self._current_step,
+                "type": self._graph_info["steps"]["join"]["type"],
+                "inputs": [one._foreach_stack[0].step for one in inputs],
+                "graph": current.graph == self._graph_info,
+                "ok": self._task_ok,
+            }
             self.seen = {
                 "run": current.run.pathspec,
                 "task": current.task.pathspec,

@@ -160,7 +160,7 @@ def test_private_artifacts_follow_from_the_record(foreach_run: FlowRun) -> None:
 
     [frame] = task["_foreach_stack"].data
     assert (frame.step, frame.var, frame.num_splits, frame.index, frame.value) == (
-        "start",
+        "body",
         "items",
         2,
         1,
@@ -176,7 +176,17 @@ def test_private_artifacts_follow_from_the_record(foreach_run: FlowRun) -> None:
     assert start.data._foreach_num_splits == 2
     assert start.data._transition == (["body"], "items")
     assert start.data._graph_info["steps"]["start"]["type"] == "split-foreach"
+    assert start.data._graph_info["constants"] == [{"name": "DIGITS"}]
     assert not hasattr(start.data, "_nothing")
+    join = run["join"].task
+    assert join is not None
+    assert join.data.private == {
+        "step": "join",
+        "type": "join",
+        "inputs": ["body", "body"],
+        "graph": True,
+        "ok": None,
+    }
 
 
 def test_code_can_be_read_and_unpacked(foreach_run: FlowRun) -> None:

@@ -80,6 +80,11 @@ def test_a_pod_that_dies_without_a_record_fails_the_task_and_says_so(
     assert (run.states["body[0]"], run.states["body[1]"]) == ("success", "failed")
     assert run.states["join"] == "upstream_failed"
     assert "The pod ended without a record of body/0001: OOMKilled" in "".join(capfd.readouterr())
+    found = Finished.of(manifest, run)
+    died = found.ledger.newest_done(found.flow, found.run, "body", "0001")
+    assert died is not None
+    assert died.exception is not None
+    assert "OOMKilled" in died.exception.message
 
 
 def test_a_cached_step_starts_no_pod(flow: FlowManifest, cluster: KubernetesStandin) -> None:

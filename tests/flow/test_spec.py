@@ -47,7 +47,9 @@ def test_an_instance_gives_its_steps_and_its_graph() -> None:
     assert [node.name for node in flow] == ["start", "end"]
     assert flow.name == "Small"
     assert flow.script_name == "test_spec.py"
-    assert flow._graph["start"].out_funcs == ("end",)
+    start, end = flow._graph["start"], flow._graph["end"]
+    assert (start.type, start.in_funcs, start.out_funcs) == ("start", [], ["end"])
+    assert (end.type, end.in_funcs, end.parallel_step, end.matching_join) == ("end", ["start"], False, None)
 
 
 def test_outside_a_step_there_is_no_index_no_input_and_no_stack() -> None:

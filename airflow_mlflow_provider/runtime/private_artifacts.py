@@ -1,15 +1,20 @@
-"""Private artifacts that Metaflow stores with each task and that follow here from its record."""
+"""Private artifacts that Metaflow stores with each task and that follow here from its record.
+
+While a task runs there is no record of it yet: :func:`running_artifacts` says what its step sees.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_mlflow_provider.plan.graph_info import graph_info
 from airflow_mlflow_provider.plan.identity import task_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
-from airflow_mlflow_provider.store.records import DoneRecord
+from airflow_mlflow_provider.runtime.assignment import Assignment
+from airflow_mlflow_provider.store.records import DoneRecord, Frame
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,40 @@ def private_artifact(name: str, record: DoneRecord, manifest: FlowManifest) -> A
     return _MAKERS[name](record, manifest)
 
 
-def _stack(record: DoneRecord, _: FlowManifest) -> list[ForeachFrame]:
-    return [ForeachFrame(f.step, f.var, f.num_splits, f.index, f.label) for f in record.frames]
+def recorded_artifacts(record: DoneRecord, manifest: FlowManifest) -> Mapping[str, Callable[[], Any]]:
+    """Those of a finished task, by name; each is made when it is read."""
+    return {name: functools.partial(maker, record, manifest) for name, maker in _MAKERS.items()}
+
+
+def running_artifacts(
+    assignment: Assignment, frames: Sequence[Frame], manifest: FlowManifest
+) -> Mapping[str, Callable[[], Any]]:
+    """The private artifacts that a running step can read of itself, by name; each is made when it is read."""
+    step, iteration = assignment.key.step, assignment.iteration
+    return {
+        "_current_step": lambda: step,
+        "_graph_info": lambda: graph_info(manifest),
+        "_foreach_stack": lambda: _frames(frames, manifest),
+        "_iteration_stack": lambda: [] if iteration is None else [iteration],
+        "_task_ok": lambda: None,
+        "_success": lambda: False,
+        "_exception": lambda: None,
+        "_catch_exception": lambda: None,
+        "_transition": lambda: None,
+    }
+
+
+def _frames(frames: Sequence[Frame], manifest: FlowManifest) -> list[ForeachFrame]:
+    """Each under the name of the step that the split opens, as Metaflow has it."""
+    opened = [manifest.graph[f.step].out_funcs[0] for f in frames]
+    return [
+        ForeachFrame(step, f.var, f.num_splits, f.index, f.label)
+        for step, f in zip(opened, frames, strict=True)
+    ]
+
+
+def _stack(record: DoneRecord, manifest: FlowManifest) -> list[ForeachFrame]:
+    return _frames(record.frames, manifest)
 
 
 def _transition(record: DoneRecord, _: FlowManifest) -> tuple[list[str], str | None] | None:
