@@ -57,11 +57,19 @@ class UnitCache:
         """
         if not self._is_single:
             return None
-        records = []
-        for record in _found(self._ledger, self._manifest, self._request):
-            if record is None:
-                return self._take(waiting)
-            records.append(record)
+        records = self._found()
+        if records is None:
+            flight = None if waiting.is_lost else self._flight()
+            if flight is None:
+                return None
+            busy = _taken(flight, waiting)
+            if busy is not None:
+                return busy
+            # Whoever gave the claim up, be it between our look and our claim, has kept a result first.
+            records = self._found()
+            if records is None:
+                return None
+            flight.release()
         for record in records:
             self._ledger.commit(record)
         return UnitResult(tuple(result_of(record) for record in records))
@@ -72,15 +80,22 @@ class UnitCache:
         if flight is not None:
             flight.release()
 
-    def _take(self, waiting: Patience) -> Busy | None:
-        flight = self._flight()
-        if flight is None or waiting.is_lost:
-            return None
-        busy = flight.take()
-        return None if busy is None or (waiting.is_over(busy) and flight.take_over(busy)) else busy
+    @property
+    def claims(self) -> bool:
+        """Whether the unit's result is claimed here; of any other unit, each attempt claims its own where it runs."""
+        return self._is_single and len(self._request.paths) == 1
+
+    def _found(self) -> list[DoneRecord] | None:
+        """The records of all tasks, ``None`` if one of them has to run."""
+        records = []
+        for record in _found(self._ledger, self._manifest, self._request):
+            if record is None:
+                return None
+            records.append(record)
+        return records
 
     def _flight(self) -> Flight | None:
-        if not self._is_single or len(self._request.paths) != 1:
+        if not self.claims:
             return None
         assignment = _assignment(self._request, self._request.paths[0])
         node = self._manifest.graph[assignment.key.step]
@@ -91,6 +106,12 @@ class UnitCache:
             return None
         name = StepCache(self._ledger, self._manifest, node).claim_key(inputs)
         return Flight(self._ledger.store, name, assignment.key, self._lease_s)
+
+
+def _taken(flight: Flight, waiting: Patience) -> Busy | None:
+    """Take the claim, also that of an owner who is silent for too long; whose it is if neither could be."""
+    busy = flight.take()
+    return None if busy is None or (waiting.is_over(busy) and flight.take_over(busy)) else busy
 
 
 def _assignment(request: UnitRequest, path: IndexPath) -> Assignment:

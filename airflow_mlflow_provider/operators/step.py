@@ -222,7 +222,10 @@ class FlowStepOperator(BaseOperator):
             self._interruptible = False
 
     def _in_pod(self, work: UnitTry, context: Context, waiting: Patience | None = None) -> UnitResult:
-        request = msgspec.structs.replace(self._prepared(work), waits=False)
+        request = self._prepared(work)
+        cache, waiting = self._cache(work, request), waiting or Patience(float(get("cache_wait_s")))
+        # Only where nobody could wait before there was a pod does the pod wait itself.
+        request = msgspec.structs.replace(request, waits=not cache.claims)
         found = verdict(work.ledger, work.pinned.manifest.graph, request)
         if request.retry_count and found.complete:
             self.log.info("An earlier try has finished the task; its record counts and no pod is needed.")
@@ -230,7 +233,6 @@ class FlowStepOperator(BaseOperator):
         if work.unit.kind == "gang":
             return self._gangs_in_pods(work, request, context)
         pod = self._pod = self._pod_unit(work, request, context)
-        cache, waiting = self._cache(work, request), waiting or Patience(float(get("cache_wait_s")))
         while isinstance(reused := cache.look(waiting), Busy):
             self._wait_for(reused, waiting, pod)
         if reused is not None:

@@ -39,7 +39,7 @@ class Assignment(msgspec.Struct, frozen=True, omit_defaults=True):
         gang: ``main_ip``, ``num_nodes``, ``node_index``, ``control_task_id`` of a node of a gang.
         airflow: Where the task runs in Airflow, empty elsewhere.
         cache: Whether a step with ``@cache`` looks for an earlier result.
-        waits: Whether it waits for another attempt that computes the same; not in a pod.
+        waits: Whether it waits for another attempt that computes the same; not where somebody has waited before.
     """
 
     key: AttemptKey

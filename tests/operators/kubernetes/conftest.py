@@ -7,6 +7,7 @@ import logging
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from airflow_mlflow_provider.operators.kubernetes import GangUnit, PodUnit
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from tests.kubernetes_standin import KubernetesStandin
-from tests.operators.kubernetes import flows
+from tests.operators.kubernetes import flows, live
+from tests.operators.kubernetes.live import DeployInPods
+from tests.services.airflow import LiveAirflow
+from tests.services.cluster import SharedCluster
 from tests.services.s3 import S3Server
 
 # Stands in for the runtime: runs what the request says is Airflow's log URL.
@@ -53,6 +57,25 @@ def core_v1(cluster: KubernetesStandin) -> Any:
     from kubernetes.config import new_client_from_config
 
     return CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+
+
+@pytest.fixture
+def deploy_in_pods(
+    live_airflow_sqlite: LiveAirflow, pod_cluster: SharedCluster, s3_server: S3Server, s3_bucket: str
+) -> DeployInPods:
+    """Deploys a flow to the live Airflow: ``deploy_in_pods("patient_flow", "its_dag_id", deferrable)``."""
+    from kubernetes.client import ApiException, CoreV1Api
+    from kubernetes.config import new_client_from_config
+
+    # The secret that the flow's pods read their S3 keys from.
+    keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
+    api = CoreV1Api(new_client_from_config(str(pod_cluster.kubeconfig)))
+    try:
+        api.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
+    except ApiException as error:  # Another test was quicker.
+        if error.status != 409:
+            raise
+    return partial(live.deploy_in_pods, live_airflow_sqlite, f"s3://{s3_bucket}/flows")
 
 
 @dataclass

@@ -5,79 +5,27 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
-from kubernetes.client import ApiException, CoreV1Api
+from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config
 
-from airflow_mlflow_provider.plan.manifest import FlowManifest, encode
-from airflow_mlflow_provider.runtime.package import build_package
-from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.location import open_store
-from tests.dag.deployed import Finished, manifest_from
+from airflow_mlflow_provider.plan.manifest import FlowManifest
+from tests.dag.deployed import Finished
+from tests.operators.kubernetes.live import DeployInPods, pods_of
 from tests.services.airflow import LiveAirflow
 from tests.services.cluster import SharedCluster
-from tests.services.s3 import S3Server
 from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.kubernetes, pytest.mark.timeout(240)]
 
-FLOW = Path(__file__).parent / "patient_flow.py"
-DAG_FILE = """
-from airflow_mlflow_provider.dag import load_flow
-
-dag = load_flow("{name}.json")
-"""
-
 Deploy = Callable[[str, bool], FlowManifest]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def s3_secret(pod_cluster: SharedCluster, s3_server: S3Server) -> None:
-    """The Kubernetes secret that the flow's pods read their S3 keys from."""
-    keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
-    api = CoreV1Api(new_client_from_config(str(pod_cluster.kubeconfig)))
-    try:
-        api.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
-    except ApiException as error:  # A worker of this test run was quicker.
-        if error.status != 409:
-            raise
-
-
 @pytest.fixture
-def deploy(live_airflow_sqlite: LiveAirflow, s3_bucket: str) -> Deploy:
+def deploy(deploy_in_pods: DeployInPods) -> Deploy:
     """Deploys the flow under an id, with its pods deferred or not."""
-
-    def deployed(dag_id: str, deferrable: bool) -> FlowManifest:
-        package = build_package(FLOW, with_runtime=True)
-        manifest = manifest_from(FLOW, f"s3://{s3_bucket}/flows")
-        store = open_store(manifest.store, cache=None)
-        Ledger(store).put_code(package.digest, package.data)
-        store.close()
-        code = msgspec.structs.replace(
-            manifest.code, digest=package.digest, script=package.script, source="package"
-        )
-        manifest = msgspec.structs.replace(
-            manifest, dag_id=dag_id, code=code, settings={"pod_deferrable": deferrable}
-        )
-        (live_airflow_sqlite.dags_folder / f"{dag_id}.json").write_bytes(encode(manifest))
-        live_airflow_sqlite.add_dag(dag_id, DAG_FILE.format(name=dag_id))
-        return manifest
-
-    return deployed
-
-
-def pods_of(cluster: SharedCluster, dag_id: str) -> list[dict[str, Any]]:
-    """Every pod that a DAG ever had, first and last seen."""
-    annotation = "airflow-mlflow-provider/dag-id"
-    return [
-        each
-        for each in cluster.admin.pods()
-        if each["created"]["metadata"]["annotations"][annotation] == dag_id
-    ]
+    return lambda dag_id, deferrable: deploy_in_pods("patient_flow", dag_id, deferrable)
 
 
 def begun(cluster: SharedCluster, dag_id: str) -> None:
