@@ -6,15 +6,14 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.deploy.resuming import ResumeOptions, start_resumed
 from airflow_mlflow_provider.plan.manifest import decode
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
-from tests.bench.airflow_side import deploy
-from tests.bench.bench import FLOWS, Bench, BenchFailed, FlowCopy
+from tests.bench.airflow_side import deploy_copy
+from tests.bench.bench import Bench, BenchFailed, FlowCopy
 from tests.bench.outcome import Bar, Figure, Samples, at_most, seconds
 from tests.services.airflow import PASSWORDS, LiveAirflow
 from tests.services.postgres import PostgresServer
@@ -45,11 +44,17 @@ def run(bench: Bench) -> Iterator[Figure]:
     )
     for each in (flow, alone):
         each.remove()
+    flow = bench.side("ours").flow("wide")
     with (
         PostgresServer() as postgres,
-        LiveAirflow(sql_alchemy_conn=postgres.airflow_database()) as airflow,
+        LiveAirflow(
+            # The API server, which makes the run, looks into the store, too.
+            environment={"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT": flow.store.as_uri()},
+            sql_alchemy_conn=postgres.airflow_database(),
+        ) as airflow,
     ):
-        yield _on_airflow(bench, airflow)
+        yield _on_airflow(bench, airflow, flow)
+    flow.remove()
 
 
 def _resumed(flow: FlowCopy, origin: str) -> float:
@@ -79,14 +84,12 @@ def _task_seconds(flow: FlowCopy, step: str, task: str) -> float:
     return record.ended_at - record.started_at
 
 
-def _on_airflow(bench: Bench, airflow: LiveAirflow) -> Figure:
-    source = (FLOWS / "wide.py").read_text("utf-8").replace("from metaflow", "from airflow_mlflow_provider")
-    deploy(bench.side("ours"), airflow, "Wide", source, "--splits-per-task", "1")
-    store = Path(airflow.home) / "flow-store"
-    flow = bench.side("ours").flow("wide")
-    flow.seconds("--datastore-root", str(store), "run", *_RUN, environment=_FAIL, expected=1)
-    flow.remove()
-    ledger = Ledger(open_store(store.as_uri(), cache=None))
+def _on_airflow(bench: Bench, airflow: LiveAirflow, flow: FlowCopy) -> Figure:
+    deployed = bench.side("ours").flow("wide")
+    store, options = str(flow.store), ("--splits-per-task", "1", "--max-map-width", str(_SPLITS))
+    deploy_copy(deployed, airflow, "Wide", store, options=options)
+    flow.seconds("run", *_RUN, environment=_FAIL, expected=1)
+    ledger = _ledger(flow)
     manifest = decode((airflow.dags_folder / "Wide.json").read_bytes())
     origin = ledger.latest("Wide")[0]
     rest = AirflowRest(airflow.base_url, user="admin", password=PASSWORDS["admin"])

@@ -114,7 +114,7 @@ def run_dag(
         AssertionError: it ended in another state. What the tasks logged is in the captured output of the test.
     """
     initialise_database()
-    _serialize(dag)
+    serialize(dag)
     moment = logical_date or datetime.datetime.now(datetime.timezone.utc)
     run = dag.test(run_conf=dict(conf or {}), logical_date=moment, run_after=moment)
     found = _read(dag.dag_id, run.run_id, str(run.state))
@@ -123,7 +123,8 @@ def run_dag(
     return found
 
 
-def _serialize(dag: "DAG") -> None:
+def serialize(dag: "DAG") -> None:
+    """Put a DAG into the database, as the DAG processor would; see :func:`initialise_database`."""
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 
     bag = DagBag(dag_folder=os.devnull)
