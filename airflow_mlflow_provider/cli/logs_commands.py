@@ -45,9 +45,9 @@ def logs() -> None:
 
 def _which_streams(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--stdout", "only", flag_value="stdout", help="Standard output only."),
-        click.option("--stderr", "only", flag_value="stderr", help="Standard error only."),
-        click.option("--both", "only", flag_value="both", default="both", help="Both; the default."),
+        click.option("--stdout/--no-stdout", default=False, help="Standard output."),
+        click.option("--stderr/--no-stderr", default=False, help="Standard error."),
+        click.option("--both/--no-both", default=True, help="Both, where neither is asked for; the default."),
         click.option("--attempt", type=click.IntRange(0), help="Another than the latest attempt, 0-based."),
     ):
         command = option(command)
@@ -57,20 +57,23 @@ def _which_streams(command: Callable[..., Any]) -> Callable[..., Any]:
 @logs.command("show", help="Print the log of RUN/STEP or RUN/STEP/TASK.")
 @click.argument("input_path")
 @_which_streams
-@click.option("--timestamps", is_flag=True, help="With the time of each line (UTC).")
+@click.option("--timestamps/--no-timestamps", default=False, help="With the time of each line (UTC).")
 @click.option("--foreach", "foreach_index", type=click.IntRange(0), help="The tasks of this split only.")
 @click.option("--follow", is_flag=True, help="Go on until the tasks have ended.")
 @click.pass_obj
 def show(
     session: Session,
     input_path: str,
-    only: str,
+    stdout: bool,
+    stderr: bool,
+    both: bool,
     timestamps: bool,
     attempt: int | None,
     foreach_index: int | None,
     follow: bool,
 ) -> None:
     """Print logs."""
+    streams = _streams(stdout, stderr, both)
     ledger = session.ledger()
     keys = _attempts(ledger, session, input_path, attempt, foreach_index)
     printed = dict.fromkeys(keys, 0)
@@ -79,7 +82,7 @@ def show(
         # Asked before the log is read, so that the last lines are not missed.
         ended = [key for key in keys if not follow or ledger.done(key) is not None]
         for key in keys:
-            lines = _lines(ledger, key, _streams(only))
+            lines = _lines(ledger, key, streams)
             fresh, printed[key] = lines[printed[key] :], len(lines)
             if len(keys) > 1 and headed != key and (fresh or not follow):
                 session.note(f"{key.run}/{key.step}/{key.task} (attempt {key.attempt})")
@@ -100,9 +103,17 @@ def show(
 @click.option("--include-not-done", is_flag=True, help="Tasks that have not ended as well.")
 @click.pass_obj
 def scrub(
-    session: Session, input_path: str, only: str, attempt: int | None, latest: bool, include_not_done: bool
+    session: Session,
+    input_path: str,
+    stdout: bool,
+    stderr: bool,
+    both: bool,
+    attempt: int | None,
+    latest: bool,
+    include_not_done: bool,
 ) -> int:
     """Overwrite logs; 1 if any could not be."""
+    streams = _streams(stdout, stderr, both)
     ledger = session.ledger()
     keys = _attempts(ledger, session, input_path, attempt, None)
     if attempt is None and not latest:
@@ -114,7 +125,7 @@ def scrub(
             click.echo(f"{name}: has not ended; give --include-not-done to scrub it", err=True)
             continue
         try:
-            chunks = scrub_attempt(ledger, key, _streams(only), session.user)
+            chunks = scrub_attempt(ledger, key, streams, session.user)
         except StoreException as error:
             failed += 1
             click.echo(f"{name}: could not be scrubbed: {error}", err=True)
@@ -141,8 +152,12 @@ def _attempts(
     return keys if attempt is None else [_other_attempt(ledger, key, attempt) for key in keys]
 
 
-def _streams(only: str) -> Sequence[Stream]:
-    return STREAMS if only == "both" else [stream for stream in STREAMS if stream == only]
+def _streams(stdout: bool, stderr: bool, both: bool) -> Sequence[Stream]:
+    asked = {"stdout": stdout, "stderr": stderr}
+    chosen = [stream for stream in STREAMS if asked[stream]] or (STREAMS if both else ())
+    if not chosen:
+        raise click.UsageError("--no-both leaves nothing; add --stdout or --stderr.")
+    return chosen
 
 
 def _lines(ledger: Ledger, key: AttemptKey, streams: Sequence[Stream]) -> list[LogLine]:

@@ -36,7 +36,9 @@ def info(session: Session) -> None:
 
 
 @package.command("list", help="The files of the package.")
-@click.option("--archive", is_flag=True, help="Their names in the archive, instead of the paths here.")
+@click.option(
+    "--archive/--no-archive", default=False, help="Their names in the archive, instead of the paths here."
+)
 @click.pass_obj
 def list_files(session: Session, archive: bool) -> None:
     """Print the files."""

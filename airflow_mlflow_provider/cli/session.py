@@ -193,7 +193,7 @@ class Session:
         from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, project_of
 
         options = DeploymentOptions(branch=self.options.branch, production=self.options.production)
-        return project_of(self.flow_class, self.flow_name, options, self.user)
+        return project_of(self.flow_class, self.flow_name, options, lambda: self.user)
 
     def package(self) -> CodePackage:
         """The flow's code as it is now.

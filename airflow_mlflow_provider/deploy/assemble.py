@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,7 +110,7 @@ def deployment_manifest(
         LintWarn: Airflow could not run the flow so; ``issues`` holds everything that stands against it.
         CommandException: Options do not go together (X002), or a config does not exist.
     """
-    project = project_of(flow_class, base.flow_name, options, user)
+    project = project_of(flow_class, base.flow_name, options, lambda: user)
     names = _names(base, project, user)
     issues = decorator_refusals(flow_class, names)
     deployable = not issues
@@ -146,7 +146,7 @@ def deployment_manifest(
 
 
 def project_of(
-    flow_class: type[FlowSpec], flow_name: str, options: DeploymentOptions, user: str
+    flow_class: type[FlowSpec], flow_name: str, options: DeploymentOptions, user: Callable[[], str]
 ) -> Project | None:
     """The project branch of a deployment, ``None`` without ``@project``.
 
@@ -166,9 +166,7 @@ def project_of(
             f"X002: --name cannot be combined with @project of {flow_name}.",
             fix="Use --branch to deploy the flow more than once.",
         )
-    branch: ProjectBranch = decorator.resolve(
-        flow_name, lambda: user, options.branch, options.production or None
-    )
+    branch: ProjectBranch = decorator.resolve(flow_name, user, options.branch, options.production or None)
     return msgspec.convert(branch, Project, from_attributes=True)
 
 

@@ -158,11 +158,11 @@ def _evaluate_dict(value: dict[Any, Any], configs: Mapping[str, Any]) -> dict[An
     return result
 
 
-def config_expr(expression: str) -> Any:
+def config_expr(expr: str) -> Any:
     """An expression over configs, for anywhere a config may be used before the flow has started.
 
     Args:
-        expression: Python expression. Configs are known by their names, beside the globals of the calling module.
+        expr: Python expression. Configs are known by their names, beside the globals of the calling module.
 
     Returns:
         A value that decorators, parameters and mutators of the flow replace by the result.
@@ -176,14 +176,14 @@ def config_expr(expression: str) -> Any:
     frame = sys._getframe(1)
     module_globals = frame.f_globals
     try:
-        code = compile(expression, location.file, "eval")
+        code = compile(expr, location.file, "eval")
     except SyntaxError as error:
         raise MetaflowException(
-            f"config_expr({expression!r}) is not a Python expression: {error.msg}.",
+            f"config_expr({expr!r}) is not a Python expression: {error.msg}.",
             location.line,
             location.file,
             fix="Give one expression, such as config_expr('cfg.epochs * 2').",
-            where={"expression": expression},
+            where={"expression": expr},
         ) from error
 
     # The flow's author wrote the text, as the rest of the flow; it runs where the author's code runs.
@@ -191,4 +191,4 @@ def config_expr(expression: str) -> Any:
     def compute(configs: Mapping[str, Any]) -> Any:
         return eval(code, {**module_globals, **configs})  # noqa: S307
 
-    return ConfigExpression(expression, compute, location)
+    return ConfigExpression(expr, compute, location)

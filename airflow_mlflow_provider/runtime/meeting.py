@@ -11,20 +11,28 @@ import socket
 import time
 from typing import Final
 
+from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import MetaflowInternalError, ObjectNotFound
+from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.records import AttemptKey
 
 # Address of this machine under which the other nodes reach it; a pod has its own from Kubernetes.
 ADDRESS_VARIABLE: Final = "MLFLOW_PROVIDER_NODE_ADDRESS"
-# Longer than a pod may take to start: whoever started the nodes has given up by then, and ends this one.
-PATIENCE_S: Final = 3600.0
+_PATIENCE_S = 600.0
 _SHORTEST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _PAUSES_PER_AGE = 10
 
 
-def main_address(store: Store, control: AttemptKey, index: int, patience: float = PATIENCE_S) -> str:
+def patience_of(step: StepNode) -> float:
+    """Seconds that a node waits for the first one: ``hostname_resolution_timeout`` beyond what a pod may take to start."""
+    own = step.decorator("kubernetes")
+    given = own.attributes.get("hostname_resolution_timeout") if own else None
+    return float(_PATIENCE_S if given is None else given) + float(get("pod_startup_timeout_s"))
+
+
+def main_address(store: Store, control: AttemptKey, index: int, patience: float) -> str:
     """The address of the first node, which the first node tells and the others wait for.
 
     Args:

@@ -33,7 +33,7 @@ from airflow_mlflow_provider.runtime.launching import Launcher
 from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
-from airflow_mlflow_provider.runtime.meeting import main_address
+from airflow_mlflow_provider.runtime.meeting import main_address, patience_of
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
@@ -264,7 +264,8 @@ class _Resume:
     def _node_of_many_machines(self, path: tuple[int, ...], index: int, size: int) -> Work:
         request, step = self._request, self._request.steps[0]
         control = AttemptKey(request.flow, request.run, step, task_id((*path, 0)), request.attempt)
-        place = gang_place(path, index, size, main_address(self._ledger.store, control, index))
+        address = main_address(self._ledger.store, control, index, patience_of(self._graph[step]))
+        place = gang_place(path, index, size, address)
         return self._node(path, index, place, alone=True)
 
     def _node(self, path: tuple[int, ...], index: int, place: dict[str, Any], alone: bool = False) -> Work:

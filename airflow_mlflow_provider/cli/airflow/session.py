@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, project_of
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
@@ -24,8 +26,17 @@ class AirflowSession:
         self.options = options
         self.ledger: Ledger = session.ledger()
         self.deployments = Deployments(self.ledger.store)
-        project = project_of(session.flow_class, session.flow_name, options, session.user)
-        self.dag_id = dag_id(project.flow_name if project else options.name or session.flow_name)
+
+    @cached_property
+    def dag_id(self) -> str:
+        """The id of the deployment's DAG; the user's name is asked for only where a branch of ``@project`` is theirs.
+
+        Raises:
+            CommandException: The options name no deployment of this flow.
+        """
+        session, options = self.session, self.options
+        project = project_of(session.flow_class, session.flow_name, options, lambda: session.user)
+        return dag_id(project.flow_name if project else options.name or session.flow_name)
 
     def deployed(self) -> DeploymentRecord:
         """The record of the deployment.

@@ -216,7 +216,8 @@ def kubernetes(function: Any = None, /, **attributes: Any) -> Any:
         port: A port of the container that is opened.
         compute_pool: A name of the option ``compute_pools``, which gives node selector and tolerations.
         executable: The Python in the image, by name or path.
-        hostname_resolution_timeout: Kept for compatibility; the nodes of a gang need no host names.
+        hostname_resolution_timeout: Seconds that a node of a gang waits for the first one's address, beyond what a pod may take
+            to start (``pod_startup_timeout_s``).
         qos: ``"guaranteed"`` makes limits of the requests.
         extended_resources: Amounts by resource name, put into requests and limits.
         security_context: As of a container, a dict.

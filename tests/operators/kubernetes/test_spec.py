@@ -51,7 +51,11 @@ ATTRIBUTES: list[tuple[dict[str, Any], str, Any]] = [
         f"{CONTAINER}.resources.limits",
         {"vendor.com/fpga": "1"},
     ),
-    ({"extended_resources": {"vendor.com/fpga": 1}}, f"{CONTAINER}.resources.requests.vendor.com/fpga", None),
+    (
+        {"extended_resources": {"vendor.com/fpga": 1}},
+        f"{CONTAINER}.resources.requests",
+        {"cpu": "1", "memory": "4096M", "ephemeral-storage": "10240M", "vendor.com/fpga": "1"},
+    ),
     (
         {"qos": "Guaranteed", "cpu": 2, "memory": 100, "disk": 50, "gpu": 1},
         f"{CONTAINER}.resources.limits",
