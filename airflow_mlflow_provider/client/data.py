@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlflow_provider.flow.includefile import IncludedFile
 from airflow_mlflow_provider.runtime.included_files import kept_bytes
 from airflow_mlflow_provider.store.artifacts import ArtifactReader
-from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import ArtifactEntry
+
+if TYPE_CHECKING:
+    from airflow_mlflow_provider.client.artifact import DataArtifact
 
 
 class MetaflowData:
     """The artifacts of a task; each is read when it is first touched.
 
     Args:
-        entries: Where the artifacts are.
-        ledger: The records of the store.
+        artifacts: The artifacts as objects, by name.
         pathspec: The task, for errors.
         private: Gives a private artifact that is not stored as such; raises ``KeyError`` for any other name.
     """
 
     def __init__(
         self,
-        entries: Mapping[str, ArtifactEntry],
-        ledger: Ledger,
+        artifacts: Mapping[str, DataArtifact],
         pathspec: str,
         private: Callable[[str], Any],
     ) -> None:
-        self._artifacts = dict(entries)
-        self._reader = ArtifactReader(ledger.store)
+        self._artifacts = dict(artifacts)
         self._pathspec = pathspec
         self._private = private
 
@@ -39,7 +38,7 @@ class MetaflowData:
         if name.startswith("__") or "_artifacts" not in state:
             raise AttributeError(name)
         if name in state["_artifacts"]:
-            value = content(self._reader, name, self._artifacts[name], {"task": self._pathspec})
+            value = self._artifacts[name].data
         else:
             try:
                 value = self._private(name)

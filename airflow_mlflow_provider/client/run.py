@@ -15,6 +15,7 @@ from airflow_mlflow_provider.client.heartbeat import is_lost
 from airflow_mlflow_provider.client.step import Step
 from airflow_mlflow_provider.client.tagging import change_tags, user_tags
 from airflow_mlflow_provider.client.trigger import Trigger
+from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
@@ -139,8 +140,9 @@ class Run(MetaflowObject[Step]):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Values given to the run, by parameter name; the rest had their defaults."""
-        return dict(self._record.parameters)
+        """The values of the run's parameters by name, as JSON: those given to it, and the defaults of the others."""
+        defaults = {spec.name: _listed(spec) for spec in self.manifest.parameters}
+        return {**defaults, **self._record.parameters}
 
     @property
     def code(self) -> MetaflowCode | None:
@@ -246,6 +248,12 @@ class Run(MetaflowObject[Step]):
         started = [s for s in self._ledger.steps(*self._parts) if s != PARAMETERS_STEP]
         return iter(sorted(started, key=lambda step: -order.get(step, -1)))
 
+    def _has_child(self, id: str) -> bool:
+        if id == PARAMETERS_STEP:
+            # Not among the steps that one walks through, as with Metaflow.
+            return id in self._ledger.steps(*self._parts)
+        return super()._has_child(id)
+
     def _child(self, id: str) -> Step:
         return self._related(Step, *self._parts, id)
 
@@ -253,6 +261,12 @@ class Run(MetaflowObject[Step]):
 @functools.lru_cache(maxsize=256)
 def _manifest(ledger: Any, digest: str) -> FlowManifest:
     return decode(ledger.blob(digest), f"manifest {digest}")
+
+
+def _listed(spec: ParameterSpec) -> Any:
+    """A parameter's default; one that is split at a separator is a list to the steps."""
+    is_text = spec.separator is not None and isinstance(spec.default, str)
+    return spec.default.split(spec.separator) if is_text else spec.default
 
 
 def _as_list(tags: Tags) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mlflow_provider.client.core import MetaflowObject
 from airflow_mlflow_provider.client.task import Task
+from airflow_mlflow_provider.flow.graph import StepNode
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.client.run import Run
@@ -79,14 +80,19 @@ class Step(MetaflowObject[Task]):
     @property
     def parent_steps(self) -> Iterator[Step]:
         """The steps that may lead here."""
-        node = self.parent.manifest.graph[self.id]
-        return (self._related(Step, *self._parts[:2], name) for name in node.in_funcs)
+        node = self._node
+        return (self._related(Step, *self._parts[:2], name) for name in (node.in_funcs if node else ()))
 
     @property
     def child_steps(self) -> Iterator[Step]:
         """The steps that may follow."""
-        node = self.parent.manifest.graph[self.id]
-        return (self._related(Step, *self._parts[:2], name) for name in node.out_funcs)
+        node = self._node
+        return (self._related(Step, *self._parts[:2], name) for name in (node.out_funcs if node else ()))
+
+    @property
+    def _node(self) -> StepNode | None:
+        """The step in the flow's graph; ``None`` for ``_parameters``, which is not in it."""
+        return self.parent.manifest.graph.steps.get(self.id)
 
     def __iter__(self) -> Iterator[Task]:
         """The tasks, the last split first; their records are read in batches."""
@@ -110,9 +116,8 @@ class Step(MetaflowObject[Task]):
 
     def control_tasks(self, *tags: str) -> Iterator[Task]:
         """The first node of each gang of the step."""
-        graph = self.parent.manifest.graph
-        frames = graph[self.id].frames
-        if not frames or graph[frames[-1]].kind != "parallel":
+        node = self._node
+        if not node or not node.frames or self.parent.manifest.graph[node.frames[-1]].kind != "parallel":
             return iter(())
         return (task for task in self.tasks(*tags) if task.index == 0)
 

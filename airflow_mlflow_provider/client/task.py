@@ -73,7 +73,8 @@ class Task(MetaflowObject[DataArtifact]):
     @property
     def data(self) -> MetaflowData:
         """The artifacts, as attributes."""
-        return MetaflowData(self._entries, self._ledger, self.pathspec, self._private)
+        artifacts = {name: self._child(name) for name in self._entries}
+        return MetaflowData(artifacts, self.pathspec, self._private)
 
     @property
     def origin_pathspec(self) -> str | None:

@@ -19,7 +19,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -31,6 +30,7 @@ from airflow_mlflow_provider.flow.decorators.lifecycle import run_attempt
 from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.flow.preparation import step_decorators, user_step_decorators
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
+from airflow_mlflow_provider.flow.tracebacks import users_part
 from airflow_mlflow_provider.flow.transition import agrees
 from airflow_mlflow_provider.runtime.announce import announce, gang_metadata
 from airflow_mlflow_provider.runtime.assignment import Assignment
@@ -110,7 +110,7 @@ def exception_record(error: BaseException) -> ExceptionRecord:
     if isinstance(error, MetaflowException) and not _passed_through_step(error.__traceback__):
         text = "".join(traceback.format_exception_only(kind, error))
     else:
-        text = "".join(traceback.format_exception(kind, error, _users_part(error.__traceback__)))
+        text = "".join(traceback.format_exception(kind, error, users_part(error.__traceback__)))
     if isinstance(error, MetaflowException) and error.fix:
         text = f"{text}{error.headline}. {error.fix}\n"
     return ExceptionRecord(f"{kind.__module__}.{kind.__qualname__}", str(error), text)
@@ -122,15 +122,6 @@ def _passed_through_step(frames: TracebackType | None) -> bool:
             return True
         frames = frames.tb_next
     return False
-
-
-def _users_part(frames: TracebackType | None) -> TracebackType | None:
-    """A traceback from the first frame outside this package; the whole of it if there is none."""
-    own = str(Path(__file__).parent.parent)
-    found = frames
-    while found is not None and found.tb_frame.f_code.co_filename.startswith(own):
-        found = found.tb_next
-    return found or frames
 
 
 class _AttemptView:

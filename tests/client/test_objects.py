@@ -35,7 +35,8 @@ def test_a_run_shows_its_artifacts_parameters_and_verdict(foreach_run: FlowRun) 
         False,
         "",
     )
-    assert run.parameters == {"alpha": 0.25}
+    assert run.parameters == {"alpha": 0.25, "letters": ["a", "b"]}
+    assert run.data._artifacts["alpha"] == DataArtifact(f"{run.pathspec}/end/0/alpha")
     assert run.end_task == Task(f"{run.pathspec}/end/0")
     assert run.finished_at is not None
     assert run.ended_at is not None
@@ -50,6 +51,8 @@ def test_children_come_newest_first(foreach_run: FlowRun) -> None:
     run = run_of(foreach_run)
 
     assert [step.id for step in run] == ["end", "join", "body", "start"]
+    assert [task.data.alpha for task in run["_parameters"]] == [0.25]
+    assert list(Step(f"{run.pathspec}/_parameters").parent_steps) == []
     assert [step.id for step in run.steps("nightly")] == ["end", "join", "body", "start"]
     assert list(run.steps("weekly")) == []
     assert [task.index for task in run["body"]] == [1, 0]

@@ -19,6 +19,7 @@ from airflow_mlflow_provider.flow.decorators.base import Problem, StepDecorator,
 from airflow_mlflow_provider.flow.decorators.lifecycle import DecoratedTask, StepCode
 from airflow_mlflow_provider.flow.graph import DecoratorSpec, FlowGraph, StepNode
 from airflow_mlflow_provider.flow.location import is_own_file
+from airflow_mlflow_provider.flow.tracebacks import users_part
 
 
 class RetryDecorator(StepDecorator):
@@ -136,7 +137,7 @@ class CatchDecorator(StepDecorator):
         if not task.is_last_attempt:
             return False
         if self.attributes["print_exception"]:
-            traceback.print_exception(error)
+            traceback.print_exception(type(error), error, users_part(error.__traceback__))
         self._store(task, MetaflowExceptionWrapper(error))
         return True
 
