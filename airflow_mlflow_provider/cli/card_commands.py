@@ -71,7 +71,9 @@ def view(session: Session, /, pathspec: str, **which: Any) -> None:
     _one(session, pathspec, which).view()
 
 
-@card.command("list", help="List the cards of PATHSPEC, or of the latest run.")
+@card.command(
+    "list", help="List the cards of PATHSPEC (STEP, RUN, RUN/STEP or RUN/STEP/TASK), or of the latest run."
+)
 @click.argument("pathspec", required=False)
 @_which_card
 @click.option("--as-json", is_flag=True, help="As JSON, on standard output.")
@@ -227,7 +229,7 @@ def _described(one: Card) -> dict[str, Any]:
 
 
 def _tasks(session: Session, pathspec: str | None) -> list[Task]:
-    """The tasks at ``STEP``, ``RUN/STEP`` or ``RUN/STEP/TASK``, or all of the latest run."""
+    """The tasks at ``STEP``, ``RUN/STEP`` or ``RUN/STEP/TASK``; all of ``RUN``, or of the latest run."""
     metadata(session.store_url)
     parts = [part for part in (pathspec or "").split("/") if part]
     if len(parts) > 1 and parts[0] == session.flow_name:
@@ -239,19 +241,17 @@ def _tasks(session: Session, pathspec: str | None) -> list[Task]:
         )
     flow = Flow(session.flow_name, _namespace_check=False)
     try:
-        if len(parts) < 2:
-            run = flow.latest_run
-            if run is None:
-                raise KeyError("latest run")
-        else:
-            run = flow[parts[0]]
-        names = parts[-1:] if len(parts) == 1 else parts[1:2]
+        of_latest = not parts or (len(parts) == 1 and parts[0] in session.graph.steps)
+        run = flow.latest_run if of_latest else flow[parts[0]]
+        if run is None:
+            raise KeyError("latest run")
+        names = parts[:1] if of_latest else parts[1:2]
         steps = [run[name] for name in names] if names else [s for s in run if s.id != PARAMETERS_STEP]
         chosen = [steps[0][parts[2]]] if len(parts) == 3 else [task for step in steps for task in step]
     except (KeyError, MetaflowNotFound) as error:
         raise CommandException(
-            f"There is nothing at {session.flow_name}/{pathspec or ''}: {error}",
-            fix=f"Name a step ({', '.join(session.graph.steps)}) of a run that has begun.",
+            f"There is nothing at {session.flow_name}/{pathspec or ''} (looked for {error}).",
+            fix=f"Name a run, or a step ({', '.join(session.graph.steps)}) of one that has begun.",
             where={"flow": session.flow_name, "path": pathspec},
         ) from None
     return chosen[:_MOST_TASKS]

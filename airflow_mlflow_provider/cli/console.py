@@ -149,13 +149,10 @@ def version() -> None:
 @console.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """The script that makes SHELL complete the commands of this program; source it in the shell's start file."""
-    from click.shell_completion import get_completion_class
+    """The script that makes SHELL complete this program, and `python FILE.py` of flows; source it in the shell's start file."""
+    from airflow_mlflow_provider.cli.completion import completion_script
 
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise click.UsageError(f"There is no completion for {shell}.")
-    click.echo(kind(console, {}, _PROGRAM, "_AIRFLOW_FLOW_COMPLETE").source())
+    click.echo(completion_script(shell, console, _PROGRAM))
 
 
 @console.group("config")

@@ -26,6 +26,8 @@ from airflow_mlflow_provider.flow.spec import FlowSpec
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+# The variable by which a shell asks a flow's file for completions (see `completion`).
+FLOW_FILE_VARIABLE = "_FLOW_FILE_COMPLETE"
 
 
 def main(flow_class: type[FlowSpec], arguments: Sequence[str] | None = None) -> NoReturn:
@@ -46,11 +48,22 @@ def run_command_line(flow_class: type[FlowSpec], arguments: Sequence[str]) -> in
     """
     from airflow_mlflow_provider.cli.commands import flow_command
 
-    return run_click(lambda: flow_command(flow_class), arguments, _program(), debug="--debug" in arguments)
+    return run_click(
+        lambda: flow_command(flow_class),
+        arguments,
+        _program(),
+        debug="--debug" in arguments,
+        completed_by=FLOW_FILE_VARIABLE,
+    )
 
 
 def run_click(
-    make: Callable[[], click.Command], arguments: Sequence[str], program: str, *, debug: bool = False
+    make: Callable[[], click.Command],
+    arguments: Sequence[str],
+    program: str,
+    *,
+    debug: bool = False,
+    completed_by: str | None = None,
 ) -> int:
     """Run a click command; errors of the user's are printed.
 
@@ -59,12 +72,15 @@ def run_click(
         arguments: Its arguments.
         program: What help calls it.
         debug: Whether errors of ours are raised, for their traceback.
+        completed_by: The variable of the environment by which a shell asks for completions; by default, click's.
 
     Returns:
         The exit code.
     """
     try:
-        result = make().main(list(arguments), prog_name=program, standalone_mode=False)
+        result = make().main(
+            list(arguments), prog_name=program, complete_var=completed_by, standalone_mode=False
+        )
     except click.exceptions.Exit as request:
         return request.exit_code
     except click.Abort:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -24,10 +25,22 @@ def package(timeout: float) -> None:
 
 
 @package.command("info", help="Digest, size and number of files of the package.")
+@click.option("--as-json", is_flag=True, help="As JSON, on standard output.")
 @click.pass_obj
-def info(session: Session) -> None:
+def info(session: Session, as_json: bool) -> None:
     """Print a summary."""
     made = session.package()
+    if as_json:
+        summary = {
+            "digest": made.digest,
+            "script": made.script,
+            "files": len(made.members),
+            "size": made.size,
+            "compressed": len(made.data),
+            "suffixes": list(session.options.suffixes),
+        }
+        click.echo(msgspec.json.encode(summary).decode())
+        return
     click.echo(f"digest      {made.digest}")
     click.echo(f"script      {made.script}")
     click.echo(f"files       {len(made.members)}, {made.size} bytes")
@@ -39,15 +52,18 @@ def info(session: Session) -> None:
 @click.option(
     "--archive/--no-archive", default=False, help="Their names in the archive, instead of the paths here."
 )
+@click.option("--as-json", is_flag=True, help="As JSON, on standard output.")
 @click.pass_obj
-def list_files(session: Session, archive: bool) -> None:
+def list_files(session: Session, archive: bool, as_json: bool) -> None:
     """Print the files."""
     from airflow_mlflow_provider.runtime.package import FLOW_FOLDER
 
     root = session.file.parent
+    named = []
     for member in session.package().members:
         own = member.removeprefix(f"{FLOW_FOLDER}/")
-        click.echo(member if archive or own == member else str(root / own))
+        named.append(member if archive or own == member else str(root / own))
+    click.echo(msgspec.json.encode(named).decode() if as_json else "\n".join(named))
 
 
 @package.command("save", help="Write the package to PATH, as a .tar.zst archive.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -92,8 +93,24 @@ def test_config_show_tells_values_and_sources_and_hides_secrets(flow: FlowFile) 
 
 def test_version_and_completion(flow: FlowFile) -> None:
     assert console(flow, "version") == f"{__version__}\n"
-    assert "airflow-flow" in console(flow, "completion", "zsh")
+    assert "compdef _flow_file_completion python" in console(flow, "completion", "zsh")
     assert "nonsense" in console(flow, "nonsense", code=2)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_the_commands_of_a_flows_file(flow: FlowFile) -> None:
+    script = console(flow, "completion", "bash") + (
+        'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _flow_file_completion; echo "${COMPREPLY[*]}"'
+    )
+
+    def completed(*words: str) -> str:
+        bash = ["bash", "-c", script, "bash", sys.executable, *words]
+        return subprocess.run(
+            bash, cwd=flow.folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert completed("flow.py", "re") == "replay resume"
+    assert completed("helper.py", "re") == ""
 
 
 def test_code_of_a_run_is_compared_pulled_and_patched(flow: FlowFile, made: FlowRun) -> None:
@@ -173,6 +190,10 @@ def test_the_package_is_told_listed_and_saved(tmp_path: Path) -> None:
     assert {str(flow.path), str(flow.folder / "helper.py")} <= set(listed)
     archived = flow.run("list", "--archive", command="package").succeeded().stdout.splitlines()
     assert {"flow/flow.py", "flow/helper.py"} <= set(archived)
+    as_json = flow.run("list", "--archive", "--as-json", command="package").succeeded().stdout
+    assert json.loads(as_json) == archived
+    told = json.loads(flow.run("info", "--as-json", command="package").succeeded().stdout)
+    assert told["digest"] in info.stdout
     saved = tmp_path / "code.tar.zst"
     flow.run("save", str(saved), command="package").succeeded()
     with (

@@ -70,6 +70,8 @@ def test_logs_are_shown_by_task_stream_attempt_and_split(flow: FlowFile, made: F
     assert f"{made.run}/body/0001 (attempt 1)" in everything.stderr
 
     assert logs(flow, "show", f"{made.run}/body/0000", "--stderr").stdout == "err a\n"
+    assert logs(flow, f"{made.run}/body/0000", "--stdout", "--stderr").stdout == "out a 0\nerr a\n"
+    assert "--no-both" in logs(flow, f"{made.run}/body/0000", "--no-both").stderr
     first = logs(flow, f"{made.run}/body", "--foreach", "1", "--attempt", "0", "--stdout").succeeded()
     assert first.stdout == "out b 0\n"
     stamped = logs(flow, f"{made.run}/body/0000", "--stdout", "--timestamps").stdout
