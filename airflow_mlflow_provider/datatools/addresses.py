@@ -47,6 +47,8 @@ class Addresses:
         Raises:
             MetaflowException: It is a URL that is not below the root, or there is no root and it is no URL.
         """
+        if not isinstance(key, str):
+            raise self._bad_url(f"{key!r} ({type(key).__name__}) is no key.", fix="Give a text.")
         if self.root is None or key == self.root:
             self.location(key)
             return key

@@ -18,6 +18,12 @@ def wanted_part(key: Key) -> S3GetObject:
     """
     if isinstance(key, str):
         return S3GetObject(key, 0)
+    if not isinstance(key, S3GetObject):
+        raise MetaflowS3InvalidObject(
+            f"{key!r} ({type(key).__name__}) is no key.",
+            fix="Give a text, or an S3GetObject.",
+            where={"key": key},
+        )
     length = None if key.length is None or key.length < 0 else key.length
     if length == 0 or (key.offset < 0 and length is not None):
         raise MetaflowS3InvalidRange(

@@ -13,13 +13,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import StoreException, StoreFull
 
 _PIECE_BYTES = 16 << 20
+_FIRST_BYTES = 16 << 20
+_CHUNK_BYTES = 4 << 20
+# Connections that a batch of downloads has for the pieces of its objects; with many objects, each has one.
+_CONNECTIONS = 16
+_MOST_STREAMS = 8
 _CREATE_BYTES = 64 << 20
 
 
@@ -37,6 +42,7 @@ class Request:
         attributes: Content type and metadata of a put.
         overwrite: Whether a put replaces an object.
         encryption: Server-side encryption of a put.
+        streams: Connections for the pieces of a large object that is got.
     """
 
     verb: str
@@ -48,6 +54,7 @@ class Request:
     attributes: Mapping[str, str] | None = None
     overwrite: bool = True
     encryption: str | None = None
+    streams: int = 1
 
     @property
     def partial(self) -> bool:
@@ -109,6 +116,8 @@ class _Batch:
     def perform(self, requests: Sequence[Request]) -> list[Answer]:
         for request in requests:
             self._client(request)
+        streams = max(1, min(_CONNECTIONS // max(len(requests), 1), _MOST_STREAMS))
+        requests = [replace(request, streams=streams) for request in requests]
         if len(requests) == 1:
             return [self._one(requests[0])]
         with ThreadPoolExecutor(get("s3_workers"), thread_name_prefix="objects") as threads:
@@ -145,40 +154,88 @@ class _Batch:
 
 
 def _get(client: Any, request: Request) -> list[Found]:
+    if request.streams == 1:
+        return _get_in_one(client, request)
+    # One request brings a small object, and tells the size of a large one, whose other pieces are asked for beside it.
+    first = _first_piece(client, request)
+    meta, attributes, (start, end) = first.meta, dict(first.attributes), first.range
+    last = _wanted_end(request, meta["size"], end)
+    with open(request.path, "wb") as file:  # noqa: PTH123 - a descriptor is needed, of a path made here
+        if last <= end:
+            file.write(memoryview(first.bytes()))
+        else:
+            _get_pieces(client, request, file.fileno(), first, last)
+    return [_found(meta, attributes, last - start)]
+
+
+def _get_in_one(client: Any, request: Request) -> list[Found]:
     import obstore
 
-    key = request.location[2]
+    offset, length = request.offset, request.length
     options: Any = {}
-    if request.offset < 0:
-        options["range"] = {"suffix": -request.offset}
-    elif request.length is not None:
-        options["range"] = (request.offset, request.offset + request.length)
-    elif request.offset:
-        options["range"] = {"offset": request.offset}
-    result = obstore.get(client, key, options=options)
+    if offset < 0:
+        options["range"] = {"suffix": -offset}
+    elif length is not None:
+        options["range"] = (offset, offset + length)
+    elif offset:
+        options["range"] = {"offset": offset}
+    result = obstore.get(client, request.location[2], options=options)
     meta, attributes, (start, end) = result.meta, dict(result.attributes), result.range
-    with open(request.path, "wb") as file:  # noqa: PTH123 - a descriptor is needed, of a path made here
-        if end - start <= 2 * _PIECE_BYTES:
+    with open(request.path, "wb") as file:  # noqa: PTH123 - as above
+        if end - start <= _PIECE_BYTES:
             file.write(memoryview(result.bytes()))
         else:
-            del result
-            _get_pieces(client, key, file.fileno(), start, end)
+            for chunk in result.stream(min_chunk_size=_CHUNK_BYTES):
+                file.write(memoryview(chunk))
     return [_found(meta, attributes, end - start)]
 
 
-def _get_pieces(client: Any, key: str, descriptor: int, start: int, end: int) -> None:
+def _first_piece(client: Any, request: Request) -> Any:
     import obstore
 
-    def fetch(offset: int) -> None:
-        piece = memoryview(obstore.get_range(client, key, start=offset, end=min(offset + _PIECE_BYTES, end)))
+    key, offset, length = request.location[2], request.offset, request.length
+    if offset < 0:
+        return obstore.get(client, key, options={"range": {"suffix": -offset}})
+    if length is not None:
+        return obstore.get(client, key, options={"range": (offset, offset + min(length, _FIRST_BYTES))})
+    try:
+        return obstore.get(client, key, options={"range": (offset, offset + _FIRST_BYTES)})
+    except FileNotFoundError:
+        raise
+    except Exception:  # noqa: BLE001 - an object without bytes has no first one; what else is wrong is so again
+        return obstore.get(client, key, options={"range": {"offset": offset}} if offset else {})
+
+
+def _wanted_end(request: Request, size: int, end: int) -> int:
+    """Where the part of the object that was asked for ends."""
+    if request.offset < 0:
+        return end
+    return size if request.length is None else min(size, request.offset + request.length)
+
+
+def _get_pieces(client: Any, request: Request, descriptor: int, first: Any, last: int) -> None:
+    import obstore
+
+    key, (start, end) = request.location[2], first.range
+    tag = first.meta.get("e_tag")
+
+    def keep(result: Any, offset: int) -> None:
+        piece = memoryview(result.bytes())
         position = offset - start
         while piece:
             written = os.pwrite(descriptor, piece, position)
             piece, position = piece[written:], position + written
 
-    with ThreadPoolExecutor(8, thread_name_prefix="pieces") as threads:
-        for _ in threads.map(fetch, range(start, end, _PIECE_BYTES)):
+    def fetch(offset: int) -> None:
+        options: Any = {"range": (offset, min(offset + _PIECE_BYTES, last))}
+        # All pieces are of one version of the object.
+        keep(obstore.get(client, key, options={**options, **({"if_match": tag} if tag else {})}), offset)
+
+    with ThreadPoolExecutor(request.streams, thread_name_prefix="pieces") as threads:
+        begun = threads.submit(keep, first, start)
+        for _ in threads.map(fetch, range(end, last, _PIECE_BYTES)):
             pass
+        begun.result()
 
 
 def _head(client: Any, request: Request) -> list[Found]:

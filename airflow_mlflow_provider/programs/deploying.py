@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from airflow_mlflow_provider.cli.airflow.create_command import create
+from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.programs.deployed import AirflowDeployedFlow, DeployedFlow
 from airflow_mlflow_provider.programs.flow_command import ExchangeFolder, FlowCommand
 from airflow_mlflow_provider.programs.keywords import option_words
@@ -78,6 +79,29 @@ class Deployer:
             name: Name of the deployment instead of the flow's.
         """
         return AirflowDeployer(self._command, name)
+
+    def argo_workflows(self, name: str | None = None, **deployer_kwargs: Any) -> NoReturn:
+        """Not offered.
+
+        Raises:
+            CommandException: Always; names the alternative.
+        """
+        raise _not_offered("argo_workflows")
+
+    def step_functions(self, name: str | None = None, **deployer_kwargs: Any) -> NoReturn:
+        """Not offered.
+
+        Raises:
+            CommandException: Always; names the alternative.
+        """
+        raise _not_offered("step_functions")
+
+
+def _not_offered(what: str) -> CommandException:
+    return CommandException(
+        f"Deployer.{what}() is not offered: flows are deployed to Airflow.",
+        fix="Use Deployer(…).airflow().",
+    )
 
 
 class AirflowDeployer:

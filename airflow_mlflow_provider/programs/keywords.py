@@ -151,7 +151,7 @@ def _expected(kind: Any) -> tuple[str, Callable[[Any], bool]]:
 def _json_value(parameter: DescribedParameter, value: Any) -> Any:
     expected, is_right = _KINDS.get(parameter.kind, _KINDS["json"])
     if not is_right(value):
-        raise _wrong(parameter.name, f"a {expected}", value)
+        raise _wrong(parameter.name, expected, value)
     if parameter.kind == "file":
         return os.path.abspath(os.fspath(value))  # noqa: PTH100 - links stay as they are written
     return value

@@ -49,13 +49,29 @@ def test_what_is_put_is_got_in_the_order_asked_for(objects: ObjectStore) -> None
 
 
 def test_files_are_put_and_large_ones_travel_in_pieces(objects: ObjectStore, tmp_path: Path) -> None:
-    content = os.urandom(1 << 20) * 40
+    content = os.urandom(40 << 20)
     (tmp_path / "large").write_bytes(content)
 
     objects.put_files([("large", str(tmp_path / "large"))])
 
     assert objects.get("large").blob == content
     assert objects.get(S3GetObject("large", 5, 35 << 20)).blob == content[5 : 5 + (35 << 20)]
+    # Among many, each object has one connection.
+    objects.put_many([(f"small/{number}", "x") for number in range(16)])
+    many = objects.get_many(["large", *(f"small/{number}" for number in range(16))])
+    assert [len(one.blob or b"") for one in many] == [len(content), *[1] * 16]
+    assert many[0].blob == content
+
+
+def test_an_object_without_bytes_is_got(objects: ObjectStore) -> None:
+    objects.put("empty", b"")
+    assert objects.get("empty").blob == b""
+
+
+def test_what_is_no_key_is_refused(objects: ObjectStore) -> None:
+    for wrong in (5, None):
+        with pytest.raises(MetaflowS3URLException, match="no key"):
+            objects.put(wrong, "x")  # type: ignore[arg-type]
 
 
 def test_downloaded_files_vanish_when_the_client_is_closed(objects: ObjectStore) -> None:

@@ -50,6 +50,13 @@ def deployer(flow: FlowFile, **options: Any) -> Deployer:
     )
 
 
+@pytest.mark.parametrize("way", ["argo_workflows", "step_functions"])
+def test_what_metaflow_deploys_to_and_this_does_not_names_the_alternative(flow: FlowFile, way: str) -> None:
+    with pytest.raises(CommandException) as refused:
+        getattr(deployer(flow), way)()
+    assert "Deployer(…).airflow()" in refused.value.fix
+
+
 def test_a_deployment_is_found_again_by_its_dag_id(flow: FlowFile, tmp_path: Path) -> None:
     target = tmp_path / "dags" / "sold.py"
 
