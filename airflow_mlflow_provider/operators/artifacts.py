@@ -10,11 +10,15 @@ from airflow.sdk import BaseOperator
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
 from airflow_mlflow_provider.hooks.artifact_versions import SCHEME, check_name
+from airflow_mlflow_provider.operators.origin import FLOW_RUN_KEY, ORIGIN_KEY, run_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 Tags = str | Sequence[str]
+
+# XCom that the link *Artifact* reads: the named artifact that a task dealt with, and its asset.
+ARTIFACT_KEY = "artifact"
 
 
 class PublishArtifactOperator(BaseOperator):
@@ -85,7 +89,19 @@ class FetchArtifactOperator(BaseOperator):
         :param context: The task's context.
         :return: Its value.
         """
-        return ArtifactStoreHook(self.artifact_store_conn_id).fetch(self.artifact)
+        hook = ArtifactStoreHook(self.artifact_store_conn_id)
+        if self.artifact.startswith(SCHEME):
+            asset = self.artifact.partition("@")[0]
+            context["ti"].xcom_push(ARTIFACT_KEY, {"artifact": self.artifact, "asset": asset})
+            return hook.fetch(self.artifact)
+        from airflow_mlflow_provider.hooks.artifact_lookup import find_artifact
+        from airflow_mlflow_provider.store.loading import ArtifactReader
+
+        ledger = hook.ledger
+        found = find_artifact(ledger, self.artifact).require()
+        flow, run, *_ = found.pathspec.split("/")
+        context["ti"].xcom_push(ORIGIN_KEY, run_place(found.pathspec, ledger.run(flow, run).airflow))
+        return ArtifactReader(hook.store).load(self.artifact, found.entry)
 
 
 class TagRunOperator(BaseOperator):
@@ -131,6 +147,7 @@ class TagRunOperator(BaseOperator):
         if not (flow and separator and wanted) or "/" in wanted:
             raise CommandException(f"'{self.run}' is not the pathspec of a run.", fix="Write Flow/run.")
         record = ledger.run(flow, resolve_run(ledger, flow, wanted) or wanted)
+        context["ti"].xcom_push(FLOW_RUN_KEY, run_place(f"{flow}/{record.run}", record.airflow))
         tags = change_tags(ledger, record, as_list(self.remove), as_list(self.add))
         return {"pathspec": f"{flow}/{record.run}", "tags": sorted(tags)}
 
@@ -163,6 +180,7 @@ def publish(
     }
     version = hook.publish(name, value, tags=as_list(tags), metadata=metadata, made_by=made_by)
     facts = version.facts()
+    ti.xcom_push(ARTIFACT_KEY, {"artifact": facts["artifact"], "asset": f"{SCHEME}{name}"})
     for asset in context["task"].outlets:
         if getattr(asset, "name", None) == f"{SCHEME}{name}":
             context["outlet_events"][asset].extra = facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException
@@ -20,9 +21,10 @@ from airflow_mlflow_provider.deploy.resuming import (
     store_resumed,
 )
 from airflow_mlflow_provider.deploy.runs import new_dag_run_id
-from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
-from airflow_mlflow_provider.operators.trigger_flow import PATHSPEC_KEY, TriggerFlowOperator
+from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, run_place
+from airflow_mlflow_provider.operators.trigger_flow import TriggerFlowOperator
 from airflow_mlflow_provider.plan.identity import airflow_run_id, dag_id
 from airflow_mlflow_provider.runtime.resume import ResumeSummary
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -77,10 +79,24 @@ class ResumeFlowOperator(TriggerFlowOperator):
         """
         self.trigger_dag_id = dag_id(self.flow)
         self.trigger_run_id = self.trigger_run_id or new_dag_run_id()
+        self._tell_origin(context)
         if not self._resumed_by_plugin(context, self.trigger_run_id):
             super().execute(context)
         elif self.wait_for_completion:
             self._wait(context, self.trigger_run_id)
+
+    def _tell_origin(self, context: Context) -> None:
+        """Leave in XCom where the origin is, if the store is known here and knows it."""
+        record = self._deployment()
+        if record is None:
+            return
+        ledger, origin = (
+            Ledger(ArtifactStoreHook(self.artifact_store_conn_id).store),
+            self._options({}).origin,
+        )
+        with suppress(MetaflowNotFound):
+            found = run_place(f"{record.flow}/{origin}", ledger.run(record.flow, origin).airflow)
+            context["ti"].xcom_push(ORIGIN_KEY, found)
 
     def _resumed_by_plugin(self, context: Context, dag_run_id: str) -> bool:
         if not get("api_url"):
@@ -93,7 +109,7 @@ class ResumeFlowOperator(TriggerFlowOperator):
         flow = self.flow.rpartition(".")[2] if record is None else record.flow
         self._tell(summary)
         run = airflow_run_id(self.trigger_dag_id, dag_run_id)
-        context["ti"].xcom_push(PATHSPEC_KEY, f"{flow}/{run}")
+        self._tell_run(context, f"{flow}/{run}", dag_run_id)
         return True
 
     def _wait(self, context: Context, dag_run_id: str) -> None:

@@ -18,6 +18,7 @@ from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.hooks.artifact_lookup import resolve_run
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.new_run import check_conf, new_run
+from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, run_place
 from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY
 from airflow_mlflow_provider.operators.step import FlowStepOperator, airflow_errors
 from airflow_mlflow_provider.operators.unit_try import UnitTry
@@ -126,6 +127,7 @@ class RunStepOperator(FlowStepOperator):
             )
         record = new_run(self.deployment, ledger, work.run, context, plan.parameters)
         airflow = {**record.airflow, "task_id": context["ti"].task_id}
+        context["ti"].xcom_push(ORIGIN_KEY, run_place(f"{flow}/{origin}", ledger.run(flow, origin).airflow))
         ledger.carry(flow, work.run, plan.carried)
         ledger.create_run(msgspec.structs.replace(record, origin=origin, airflow=airflow))
 

@@ -12,6 +12,7 @@ from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
 from airflow_mlflow_provider.deploy.runs import check_conf, new_dag_run_id
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
+from airflow_mlflow_provider.operators.origin import FLOW_RUN_KEY, run_place
 from airflow_mlflow_provider.plan.identity import airflow_run_id, dag_id
 
 if TYPE_CHECKING:
@@ -82,8 +83,14 @@ class TriggerFlowOperator(TriggerDagRunOperator):
         name, self.conf = self._prepared(self.trigger_run_id, dict(self.parameters or {}))
         run = airflow_run_id(self.trigger_dag_id, self.trigger_run_id)
         self.log.info("Starting %s/%s", name, run)
-        context["ti"].xcom_push(PATHSPEC_KEY, f"{name}/{run}")
+        self._tell_run(context, f"{name}/{run}", self.trigger_run_id)
         super().execute(context)
+
+    def _tell_run(self, context: Context, pathspec: str, dag_run_id: str) -> None:
+        """Leave in XCom which run it is."""
+        airflow = {"dag_id": self.trigger_dag_id, "dag_run_id": dag_run_id}
+        context["ti"].xcom_push(PATHSPEC_KEY, pathspec)
+        context["ti"].xcom_push(FLOW_RUN_KEY, run_place(pathspec, airflow))
 
     def _prepared(self, dag_run_id: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Name of the flow's class and the configuration to trigger with, once the parameters have been seen to be its own."""

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_mlflow_provider.plugins import preloading
-from airflow_mlflow_provider.plugins.links import OriginRunLink, ResumeLink
+from airflow_mlflow_provider.plugins.links import LINKS
 
 URL_PREFIX = "/flows"
 
@@ -30,7 +30,7 @@ class FlowPlugin(AirflowPlugin):
     """Adds tabs to DAGs, DAG runs and task instances, a page to the navigation, the routes behind them, links of task instances, and what long-lived processes import for those they fork."""
 
     name = "flows"
-    operator_extra_links = [OriginRunLink(), ResumeLink()]  # noqa: RUF012 - Airflow's form
+    operator_extra_links = list(LINKS)  # noqa: RUF012 - Airflow's form
     listeners = [preloading]  # noqa: RUF012 - Airflow's form
     fastapi_apps = [{"app": _LateApp(), "url_prefix": URL_PREFIX, "name": "Flows"}]  # noqa: RUF012 - Airflow's form
     external_views = [  # noqa: RUF012 - Airflow's form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -31,6 +32,9 @@ def test_a_published_version_starts_the_dag_that_is_scheduled_on_it(parts_site: 
     run_id = api.trigger_and_wait("example_publish_artifact")
     found = api.xcom("example_publish_artifact", run_id, "good_enough")
     assert found["artifact"] == "artifact:example/scores@1"
+    asset = api.links("example_publish_artifact", run_id, "good_enough")["Artifact"]
+    assert asset is not None
+    assert api.request("GET", asset)["name"] == "artifact:example/scores"
     versions = NamedArtifacts(ValueStore(parts_site.store))
     released = versions.records.find("example/released")
     assert (released.tags, released.made_by["task_id"]) == (("released",), "release")
@@ -67,6 +71,14 @@ def test_a_flow_is_started_waited_for_promoted_and_read(parts_site: PartsSite) -
     assert promoted["tags"] == ["promoted"]
     assert promoted["pathspec"] == api.xcom("example_trigger_flow", run_id, "run_flow", key="pathspec")
     assert api.xcom("example_trigger_flow", run_id, "ended")["status"] == "succeeded"
+    started = api.xcom("example_trigger_flow", run_id, "run_flow", key="trigger_run_id")
+    run_page = f"/dags/HelloFlow/runs/{quote(started, safe='')}"
+    for task, link in (("run_flow", "Flow run"), ("promote", "Flow run")):
+        assert api.links("example_trigger_flow", run_id, task)[link] == f"{run_page}/plugin/flow"
+    assert api.links("example_trigger_flow", run_id, "fetch")["Origin run"] == run_page
+    step = api.links("HelloFlow", started, "square", 1)
+    assert (step["Flow run"], step["Origin run"]) == (f"{run_page}/plugin/flow", None)
+    assert step["Artifacts"] == f"{run_page}/tasks/square/mapped/1/plugin/step"
 
 
 def test_a_run_is_resumed_from_a_step_on_by_another_dag(parts_site: PartsSite) -> None:
@@ -77,6 +89,10 @@ def test_a_run_is_resumed_from_a_step_on_by_another_dag(parts_site: PartsSite) -
     first = api.xcom("example_resume_flow", run_id, "run_flow", key="pathspec").partition("/")[2]
     resumed = api.xcom("example_resume_flow", run_id, "add_up_again", key="pathspec").partition("/")[2]
     ledger = Ledger(parts_site.store)
+    links = api.links("example_resume_flow", run_id, "add_up_again")
+    for link, name in (("Flow run", resumed), ("Origin run", first)):
+        place = ledger.run("HelloFlow", name).airflow["dag_run_id"]
+        assert quote(place, safe="") in str(links[link]), (link, links)
     assert ledger.run("HelloFlow", resumed).origin == first
     assert {key.run for key in ledger.newest_done_keys("HelloFlow", resumed, "square").values()} == {first}
     assert {key.run for key in ledger.newest_done_keys("HelloFlow", resumed, "join").values()} == {resumed}
@@ -104,6 +120,8 @@ def test_steps_of_a_flow_are_tasks_of_another_dag(parts_site: PartsSite) -> None
     whole, again = (api.xcom("example_flow_steps", run_id, task) for task in ("check", "check_again"))
     ledger = Ledger(parts_site.store)
     assert ledger.run("QuoteFlow", again.split("/")[1]).origin == whole.split("/")[1]
+    origin = api.links("example_flow_steps", run_id, "check_again")["Origin run"]
+    assert origin == f"/dags/example_flow_steps/runs/{quote(run_id, safe='')}"
     end = ledger.run_end("QuoteFlow", whole.split("/")[1])
     assert end is not None
     assert end.status == "succeeded"

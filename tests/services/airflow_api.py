@@ -222,6 +222,14 @@ class AirflowApi:
         content = self.request("GET", path, params=query, headers=headers)["content"]
         return "\n".join(line for entry in content for line in _log_lines(entry))
 
+    def links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """The extra links on the page of a task instance, by name."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/links"
+        found: dict[str, str | None] = self.request("GET", path, params={"map_index": map_index})[
+            "extra_links"
+        ]
+        return found
+
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
     ) -> Any:

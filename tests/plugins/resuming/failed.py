@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
@@ -56,11 +55,7 @@ class FailedRun(NamedTuple):
 
     def links(self, dag_run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
         """The links on the page of a task instance, by name."""
-        run = f"/dags/{self.manifest.dag_id}/dagRuns/{quote(dag_run_id, safe='')}"
-        query = {"map_index": map_index}
-        answer = self.airflow.api.request("GET", f"{run}/taskInstances/{task_id}/links", params=query)
-        found: dict[str, str | None] = answer["extra_links"]
-        return found
+        return self.airflow.api.links(self.manifest.dag_id, dag_run_id, task_id, map_index)
 
     def instances(self, dag_run_id: str) -> dict[str, TaskInstance]:
         """The task instances of a run by label."""

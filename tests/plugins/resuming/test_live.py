@@ -59,8 +59,10 @@ def test_only_what_was_left_runs_and_the_rest_is_shown_as_success_with_a_note(fa
     api, dag_id = failed.airflow.api, failed.manifest.dag_id
     origin_page = f"/dags/{dag_id}/runs/{quote(failed.dag_run_id, safe='')}/tasks/body/mapped/0"
     tab = f"/dags/{dag_id}/runs/{quote(answer['dag_run_id'], safe='')}/plugin/flow"
-    assert failed.links(answer["dag_run_id"], "body", 0) == {"Origin run": origin_page, "Resume": tab}
-    assert failed.links(answer["dag_run_id"], "body", 1) == {"Origin run": None, "Resume": tab}
+    for index, origin in ((0, origin_page), (1, None)):
+        step = f"{tab.removesuffix('/plugin/flow')}/tasks/body/mapped/{index}/plugin/step"
+        links = {"Origin run": origin, "Resume": tab, "Flow run": tab, "Artifacts": step}
+        assert failed.links(answer["dag_run_id"], "body", index) == links
     assert failed.run in api.run(dag_id, answer["dag_run_id"])["note"]
 
 

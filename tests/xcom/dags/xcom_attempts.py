@@ -32,7 +32,7 @@ def xcom_attempts():
     def shaky():
         ti = get_current_context()["ti"]
         if ti.try_number == 1:
-            ti.xcom_push("first try", np.full(N, 1))
+            ti.xcom_push("first try", np.full(N, -1))
             raise ValueError("told to fail")
         assert ti.xcom_pull(task_ids="shaky", key="first try") is None
         return np.full(N, ti.try_number)
