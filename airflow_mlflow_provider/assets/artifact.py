@@ -21,8 +21,8 @@ URI_SCHEME = "mlflow+artifact"
 def artifact_asset(name: str, **arguments: Any) -> Asset:
     """The asset of a named artifact; each version that is published is an event of it.
 
-    The event's ``extra`` has ``artifact`` (``artifact:name@3``), ``digest``, ``size`` (bytes), ``type``, ``tags`` and
-    ``metadata``.
+    The event's ``extra`` has ``artifact`` and ``pathspec`` (``artifact:name@3``), ``digest``, ``size`` (bytes), ``type``,
+    ``tags``, ``metadata`` and ``metrics``, the numbers of a dict and those under ``metrics`` of the metadata.
 
     :param name: Name of the artifact.
     :param arguments: ``group``, ``extra`` and ``watchers`` of the asset.
@@ -37,7 +37,9 @@ def artifact_asset(name: str, **arguments: Any) -> Asset:
 def flow_asset(flow: str) -> Asset:
     """The asset of a deployed flow; each run that succeeds is an event of it.
 
-    The event's ``extra`` has, among others, ``pathspec``, ``flow_name`` and ``run_id``.
+    The event's ``extra`` has, among others, ``pathspec`` (of the end task), ``flow_name``, ``run_id``, ``tags`` and, of the
+    end task's artifacts, ``artifacts`` (their digests by name), ``digest`` (of all of them) and ``metrics`` (the numbers
+    among them).
 
     :param flow: The flow as it is deployed: ``TrainFlow``, or ``project.branch.TrainFlow``.
     :return: The asset.

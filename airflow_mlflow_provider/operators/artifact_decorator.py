@@ -72,7 +72,8 @@ class ArtifactDecoratedOperator(DecoratedOperator, PythonOperator):
         """Call the function and publish its result.
 
         :param context: The task's context.
-        :return: ``artifact`` (``artifact:name@3``), ``digest``, ``size`` (bytes), ``type``, ``tags`` and ``metadata``.
+        :return: ``artifact`` and ``pathspec`` (``artifact:name@3``), ``digest``, ``size`` (bytes), ``type``, ``tags``,
+            ``metadata`` and ``metrics``.
         """
         value = super().execute(context)
         hook = ArtifactStoreHook(self.artifact_store_conn_id)

@@ -24,6 +24,7 @@ from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.metrics import count_run, count_tasks
 from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
+from airflow_mlflow_provider.operators.outcome_facts import run_outcome
 from airflow_mlflow_provider.operators.planning import instances
 from airflow_mlflow_provider.operators.pod_death import record_pod_death
 from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY, pointer
@@ -367,7 +368,7 @@ class FlowStepOperator(BaseOperator):
         if work.ends_run:
             work.end_run("succeeded", failed_tasks=work.tolerated_failures())
             count_run(work.flow, "succeeded")
-            self._tell_success(context, work)
+            self._tell_success(context, work, result)
             if self.deployment.manifest.task_group:
                 context["ti"].xcom_push(PATHSPEC_KEY, f"{work.flow}/{work.run}")
         if skipped := self._ruled_out(result):
@@ -385,8 +386,14 @@ class FlowStepOperator(BaseOperator):
                 f"{len(work.lost_paths)} of {len(work.paths)} splits were not run, as what comes before them failed."
             )
 
-    def _tell_success(self, context: Context, work: UnitTry) -> None:
-        extra = finish_extra(work.pinned.manifest, work.run, work.task)
+    def _tell_success(self, context: Context, work: UnitTry, result: UnitResult) -> None:
+        if not self.outlets:
+            return
+        manifest = work.pinned.manifest
+        extra = {
+            **finish_extra(manifest, work.run, work.task),
+            **run_outcome(work.ledger, manifest, work.run, result.tasks[-1].key),
+        }
         for asset in self.outlets:
             context["outlet_events"][asset].extra = extra
 

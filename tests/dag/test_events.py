@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_mlflow_provider.client import Run
+from airflow_mlflow_provider.client import DataArtifact, Run
 from airflow_mlflow_provider.integrations import FlowEvent
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from tests.dag.deployed import FLOWS
@@ -33,7 +33,7 @@ def create(airflow: LiveAirflow, flow: str, store: Path, dag_id: str) -> str:
         "AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true",
     }
     made = subprocess.run(
-        [*command, "airflow", "create", str(target)],
+        [*command, "airflow", "create", str(target), "--tag", "nightly"],
         env=environment,
         capture_output=True,
         text=True,
@@ -91,6 +91,17 @@ def test_a_flow_starts_when_another_has_succeeded_and_not_when_it_failed(
     assert run.data is not None
     assert run.trigger.run.pathspec == origin == run.data.upstream
     assert run.data.word == "told"
+    asset = {"name_pattern": "metaflow.chain.test.live.UpstreamFlow.end"}
+    (found,) = airflow.api.request("GET", "/assets", params=asset)["assets"]
+    events = airflow.api.request("GET", "/assets/events", params={"asset_id": found["id"]})["asset_events"]
+    (told,) = [event["extra"] for event in events]
+    assert told["pathspec"] == event.id
+    assert (
+        told["artifacts"]["word"]
+        == DataArtifact(f"{event.id}/word", _namespace_check=False, _store=store.as_uri()).sha
+    )
+    assert (told["metrics"], told["tags"]) == ({"number": 7}, ["nightly"])
+    assert len(told["digest"]) == 64
 
 
 def test_an_event_starts_a_flow_and_sets_its_parameters(

@@ -43,7 +43,7 @@ def test_what_a_function_returns_becomes_a_version_that_others_fetch(ledger: Led
         PublishArtifactOperator(task_id="again", name="team/{{ 'copy' }}", value={"n": 7}, metadata={"k": 1})
     run = run_dag(dag)
     assert run.xcom("made")["artifact"] == "artifact:team/array@1"
-    assert run.xcom("made")["tags"] == ["a"]
+    assert (run.xcom("made")["tags"], run.xcom("made")["metrics"]) == (["a"], {"n": 7})
     assert run.xcom("read") == np.arange(5000).sum()
     assert run.xcom("again")["artifact"] == "artifact:team/copy@1"
     again = run_dag(dag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -13,8 +14,12 @@ from airflow_mlflow_provider.plan.manifest import encode
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.xcom.values import ValueStore
 from tests.dag.deployed import manifest_from
+from tests.services.browser import logged_in_page, screenshot
 from tests.services.parts import PartsSite
 from tests.services.waiting import wait_until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 
@@ -32,7 +37,7 @@ def test_a_published_version_starts_the_dag_that_is_scheduled_on_it(parts_site: 
     run_id = api.trigger_and_wait("example_publish_artifact")
     found = api.xcom("example_publish_artifact", run_id, "good_enough")
     assert found["artifact"] == "artifact:example/scores@1"
-    asset = api.links("example_publish_artifact", run_id, "good_enough")["Artifact"]
+    asset = api.links("example_publish_artifact", run_id, "score")["Artifact"]
     assert asset is not None
     assert api.request("GET", asset)["name"] == "artifact:example/scores"
     versions = NamedArtifacts(ValueStore(parts_site.store))
@@ -146,3 +151,19 @@ def test_every_example_dag_has_run_here() -> None:
     source = Path(__file__).read_text()
     examples = sorted(path.stem for path in (EXAMPLES / "airflow_parts").glob("example_*.py"))
     assert [name for name in examples if f'add(parts_site, "{name}"' not in source] == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_page_of_an_asset_shows_what_its_versions_are(parts_site: PartsSite, browser: Browser) -> None:
+    add(parts_site, "example_named_artifact", "example_publish_artifact", "example_consume_artifact")
+    api = parts_site.airflow.api
+    run_id = api.trigger_and_wait("example_publish_artifact")
+    facts = api.xcom("example_publish_artifact", run_id, "score")
+    asset = api.links("example_publish_artifact", run_id, "score")["Artifact"]
+    with logged_in_page(browser, parts_site.airflow) as page:
+        page.goto(str(asset))
+        shown = page.locator("body")
+        for text in (facts["pathspec"], facts["digest"], "auc"):
+            shown.get_by_text(text, exact=False).first.wait_for(timeout=60_000)
+        screenshot(page, "asset-of-a-named-artifact")

@@ -9,7 +9,7 @@ class UpstreamFlow(FlowSpec):
 
     @step
     def start(self) -> None:
-        self.word = "told"
+        self.word, self.number = "told", 7
         self.next(self.finish)
 
     @step(end=True)
