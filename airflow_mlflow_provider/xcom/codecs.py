@@ -26,7 +26,6 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from airflow.sdk.bases.xcom import BaseXCom
 
 from airflow_mlflow_provider.store import pickling
 from airflow_mlflow_provider.store.codecs import Encoded
@@ -73,6 +72,9 @@ def plant(value: Any) -> Tree:
     Raises:
         Unsupported: A member of it has no form but a pickle.
     """
+    # Here and not above: what a pod reads of a value that was handed to it seldom needs Airflow there.
+    from airflow.sdk.bases.xcom import BaseXCom
+
     leaves = _Leaves()
     try:
         tree = leaves.replace(value)
@@ -147,6 +149,8 @@ def decode(data: memoryview) -> Any:
     if b'"__' not in head:
         return tree
     if any(f'"{mark}"'.encode() in head for mark in _MARKS):
+        from airflow.sdk.bases.xcom import BaseXCom
+
         tree = BaseXCom.deserialize_value(_Wrapped(tree))
     return _restore(tree, buffers) if f'"{_LEAF}"'.encode() in head else tree
 

@@ -12,19 +12,24 @@ from airflow_mlflow_provider.xcom.codecs import POINTER
 if TYPE_CHECKING:
     from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
+    from airflow_mlflow_provider.xcom.values import ValueStore
+
 
 class ArtifactReference:
     """What Airflow's database holds of an XCom whose value is in the store.
 
     A task that returns a reference passes the value on: nothing is read or written but the reference. The task that
-    pulls it gets the value, or its reference again with :func:`pull_reference`.
+    pulls it gets the value, or its reference again with :func:`pull_reference`. It can be pickled, and be loaded where there
+    is no Airflow, such as in a pod.
 
     Args:
         entry: Where the value is and what it is.
+        store: URL of the store it is in; empty for the one that XComs are configured to be in.
     """
 
-    def __init__(self, entry: ArtifactEntry) -> None:
+    def __init__(self, entry: ArtifactEntry, store: str = "") -> None:
         self.entry = entry
+        self.store = store
 
     @classmethod
     def from_pointer(cls, value: Any) -> ArtifactReference | None:
@@ -65,9 +70,17 @@ class ArtifactReference:
             CorruptedDataException: Its bytes are not those that were stored.
             UnreadableArtifactException: It is a pickle and those are not allowed, or a module is missing here.
         """
+        return self._values().read("the referenced value", self.entry)
+
+    def _values(self) -> ValueStore:
+        if self.store:
+            from airflow_mlflow_provider.store.location import open_store
+            from airflow_mlflow_provider.xcom.values import ValueStore
+
+            return ValueStore(open_store(self.store))
         from airflow_mlflow_provider.xcom.artifact_store import value_store
 
-        return value_store().read("the referenced value", self.entry)
+        return value_store()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArtifactReference) and self.digest == other.digest
@@ -100,3 +113,15 @@ def pull_reference(
     )
     reference = ArtifactReference.from_pointer(found.value)
     return BaseXCom.deserialize_value(found) if reference is None else reference
+
+
+def load(given: Any) -> Any:
+    """The value that a task was handed, whether it got the value itself or a reference to it.
+
+    For functions that run in a pod with an argument made by :func:`~airflow_mlflow_provider.xcom.lazy.as_reference`: values that
+    are small enough for Airflow's database come as they are.
+
+    Args:
+        given: The argument.
+    """
+    return given.load() if isinstance(given, ArtifactReference) else given

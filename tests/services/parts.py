@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
+import pytest
+
 from airflow_mlflow_provider.store.location import open_store
+from airflow_mlflow_provider.xcom.artifact_store import ArtifactStoreXComBackend
 from tests.services.airflow import LiveAirflow
 
 BACKEND = "airflow_mlflow_provider.xcom.artifact_store.ArtifactStoreXComBackend"
@@ -18,6 +22,15 @@ def parts_environment(folder: Path) -> dict[str, str]:
         "AIRFLOW__MLFLOW_PROVIDER__API_URL": "",
         "AIRFLOW__MLFLOW_PROVIDER__DATASTORE_ROOT": folder.as_uri(),
     }
+
+
+def use_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the tasks that `dag.test()` runs in this process keep their XComs with our backend."""
+    # Airflow chooses its backend when these are imported; a live Airflow with the setting is tested elsewhere.
+    for name in ("xcom", "task_runner", "lazy_sequence"):
+        module = importlib.import_module(f"airflow.sdk.execution_time.{name}")
+        if hasattr(module, "XCom"):
+            monkeypatch.setattr(module, "XCom", ArtifactStoreXComBackend)
 
 
 class PartsSite:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import importlib
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from airflow_mlflow_provider.exception import (
 from airflow_mlflow_provider.xcom.artifact_store import ArtifactStoreXComBackend, value_store
 from airflow_mlflow_provider.xcom.reference import ArtifactReference
 from tests.services.dag_test import run_dag
+from tests.services.parts import use_backend
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -94,6 +97,22 @@ def test_a_reference_passes_the_value_on_without_reading_it(store_folder: Path) 
         reference.load()
 
 
+_WITHOUT_AIRFLOW = """
+import pickle, sys
+sys.modules["airflow"] = None
+from airflow_mlflow_provider.xcom.reference import load
+print(sum(load(pickle.loads(bytes.fromhex(sys.argv[1])))["a"]))
+"""
+
+
+def test_a_reference_is_loaded_where_there_is_no_airflow(store_folder: Path) -> None:
+    reference = ArtifactReference.from_pointer(stored({"a": np.arange(5000), "b": [1.5] * 5000}))
+    assert reference is not None
+    handed_over = pickle.dumps(ArtifactReference(reference.entry, store_folder.as_uri())).hex()
+    command = [sys.executable, "-c", _WITHOUT_AIRFLOW, handed_over]
+    assert subprocess.check_output(command, text=True).strip() == str(sum(range(5000)))
+
+
 def test_passing_a_value_on_asks_the_store_for_nothing(
     s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,11 +182,7 @@ def test_without_a_store_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def backend(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The backend is that of the tasks that `dag.test()` runs in this process."""
-    # Airflow chooses its backend when these are imported; a live Airflow with the setting is tested elsewhere.
-    for name in ("xcom", "task_runner", "lazy_sequence"):
-        module = importlib.import_module(f"airflow.sdk.execution_time.{name}")
-        if hasattr(module, "XCom"):
-            monkeypatch.setattr(module, "XCom", ArtifactStoreXComBackend)
+    use_backend(monkeypatch)
     return store_folder
 
 
