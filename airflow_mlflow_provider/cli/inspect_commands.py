@@ -9,6 +9,7 @@ import msgspec
 
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.flow.graph import FlowGraph, StepNode
+from airflow_mlflow_provider.flow.preparation import flow_decorators
 from airflow_mlflow_provider.flow.spec import FlowSpec
 
 
@@ -49,6 +50,13 @@ def show(session: Session) -> None:
     """Print the graph with docstrings and decorators."""
     graph = session.graph
     click.echo(click.style(f"{graph.name}", bold=True) + (f"\n{graph.doc}" if graph.doc else ""))
+    for decorator in flow_decorators(session.flow_class):
+        written = (
+            f"{name}={_written(value)}"
+            for name, value in decorator.attributes.items()
+            if name not in decorator.fields or value != decorator.fields[name].default
+        )
+        click.echo(f"@{decorator.name}({', '.join(written)})")
     for name in graph.topological():
         _show_step(graph, graph[name])
 
@@ -129,6 +137,12 @@ def _transition_text(node: StepNode) -> str:
 
 def _decorator_text(spec: Any) -> str:
     return f"@{spec.name}" if spec.statically_defined else f"@{spec.name} (added)"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_written, value))}]"
+    return str(value.__name__) if callable(value) else repr(value)
 
 
 def _dot_label(node: StepNode, target: str) -> str:

@@ -56,13 +56,8 @@ def info(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def list_files(session: Session, archive: bool, as_json: bool) -> None:
     """Print the files."""
-    from airflow_mlflow_provider.runtime.package import FLOW_FOLDER
-
-    root = session.file.parent
-    named = []
-    for member in session.package().members:
-        own = member.removeprefix(f"{FLOW_FOLDER}/")
-        named.append(member if archive or own == member else str(root / own))
+    made = session.package()
+    named = made.members if archive else made.sources
     click.echo(msgspec.json.encode(named).decode() if as_json else "\n".join(named))
 
 

@@ -70,12 +70,22 @@ def package_contributions(flow_class: type) -> Iterator[tuple[Any, str, ContentT
     for decorator in effective.decorators:
         if isinstance(decorator, PackageSourcesDecorator):
             yield from ((path, name, ContentType.USER_CONTENT) for path, name in decorator.files(flow_class))
+    for user in _user_decorators(effective):
+        for given in user.add_to_package():
+            yield given if len(given) == 3 else (*given, ContentType.CODE_CONTENT)
+
+
+def decorator_modules(flow_class: type) -> set[str]:
+    """Names of the modules in which the flow's user decorators and mutators are written."""
+    effective = effective_flow(flow_class) or read_authored(flow_class, {})
+    return {type(user).__module__ for user in _user_decorators(effective)}
+
+
+def _user_decorators(effective: EffectiveFlow) -> list[UserDecorator]:
     users: list[UserDecorator] = list(effective.mutators)
     for step in effective.steps.values():
         users += [*step.mutators, *(decorator.ready(effective.configs) for decorator in step.user_decorators)]
-    for user in users:
-        for given in user.add_to_package():
-            yield given if len(given) == 3 else (*given, ContentType.CODE_CONTENT)
+    return users
 
 
 def _run_all(effective: EffectiveFlow, *, before_with: bool) -> None:

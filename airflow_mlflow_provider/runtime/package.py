@@ -23,6 +23,7 @@ from airflow_mlflow_provider.exception import (
     CorruptedDataException,
     NonUniqueFileNameToFilePathMappingException,
 )
+from airflow_mlflow_provider.runtime.package_cache import PackageCache
 from airflow_mlflow_provider.store.ledger import Ledger
 
 Source = Path | bytes
@@ -44,6 +45,7 @@ class CodePackage(msgspec.Struct, frozen=True):
         script: Path of the flow's file below ``flow/``, with ``/``.
         members: Paths in the archive.
         size: Bytes of the uncompressed files.
+        sources: Where each member comes from: a path, or what to call a content that is no file's.
     """
 
     digest: str
@@ -51,6 +53,7 @@ class CodePackage(msgspec.Struct, frozen=True):
     script: str
     members: tuple[str, ...]
     size: int
+    sources: tuple[str, ...] = ()
 
 
 def build_package(
@@ -76,9 +79,6 @@ def build_package(
         CommandException: The files are larger than ``max_mb``; the ten largest are named.
         NonUniqueFileNameToFilePathMappingException: Two different sources want one path.
     """
-    import blake3
-    import zstandard
-
     root = flow_file.resolve().parent
     files: dict[str, Source] = {
         f"{FLOW_FOLDER}/{name}": path for name, path in _files(root, tuple(suffixes), skip)
@@ -95,21 +95,26 @@ def build_package(
         for name, source in files.items()
     }
     _check_size(sizes, max_mb)
-    archive = _archive(files)
-    digest = blake3.blake3(archive, max_threads=blake3.blake3.AUTO).hexdigest()
-    data = zstandard.ZstdCompressor(level=3).compress(archive)
-    return CodePackage(digest, data, flow_file.name, tuple(sorted(files)), sum(sizes.values()))
+    cache = PackageCache(files)
+    digest, data = cache.get() or _compressed(files)
+    cache.keep(digest, data)
+    members = tuple(sorted(files))
+    sources = tuple(_shown(files[name]) for name in members)
+    return CodePackage(digest, data, flow_file.name, members, sum(sizes.values()), sources)
 
 
 def flow_contributions(flow_class: type) -> list[tuple[Source, str]]:
-    """What decorators and mutators of a flow add to its code package: a file or a content, and its path below ``flow/``.
+    """What a flow's package holds beside the flow's folder: a file or a content, and its path below ``flow/``.
+
+    Decorators and mutators add to it, and so do modules from elsewhere (:mod:`.included_modules`).
 
     Raises:
         MetaflowException: A source of ``@package_sources`` does not exist, or a mutator yields something else.
     """
     from airflow_mlflow_provider.flow.mutators import package_contributions
+    from airflow_mlflow_provider.runtime.included_modules import included_modules
 
-    found: list[tuple[Source, str]] = []
+    found: list[tuple[Source, str]] = list(included_modules(flow_class))
     for given, name, _ in package_contributions(flow_class):
         source: Source = given if isinstance(given, bytes) else Path(given)
         if isinstance(source, Path) and not source.is_file():
@@ -171,14 +176,18 @@ def unpack_package(ledger: Ledger, digest: str, cache: Path) -> Path:
 
 def _files(root: Path, suffixes: tuple[str, ...], skip: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     left_out = {path.resolve() for path in skip}
-    seen: set[Path] = set()
+    followed: set[Path] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         here = Path(folder)
         real = here.resolve()
-        if real in seen or real in left_out or (here != root and (here / "pyvenv.cfg").exists()):
+        is_link = here != root and here.is_symlink()
+        # A link is followed once, and never back to where it is: there is no end to that.
+        again = is_link and (real in followed or here.parent.resolve().is_relative_to(real))
+        if again or real in left_out or (here != root and (here / "pyvenv.cfg").exists()):
             folders.clear()
             continue
-        seen.add(real)
+        if is_link:
+            followed.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in sorted(names):
             if name.endswith(suffixes) and not name.startswith("."):
@@ -212,6 +221,15 @@ def _same(one: Source, other: Source) -> bool:
 
 def _shown(source: Source) -> str:
     return f"content of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+
+
+def _compressed(files: Mapping[str, Source]) -> tuple[str, bytes]:
+    import blake3
+    import zstandard
+
+    archive = _archive(files)
+    digest = blake3.blake3(archive, max_threads=blake3.blake3.AUTO).hexdigest()
+    return digest, zstandard.ZstdCompressor(level=3).compress(archive)
 
 
 def _archive(files: Mapping[str, Source]) -> bytes:

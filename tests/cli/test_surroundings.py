@@ -82,6 +82,7 @@ def test_a_local_run_belongs_to_a_branch_of_its_project(flow: FlowFile) -> None:
     production = flow.run(top=["--production", "--branch", "b"]).succeeded()
     assert production.value("project")[1:4] == ("prod.b", False, True)
     assert "project_branch:prod.b" in production.record.system_tags
+    assert "@project(name='shop'" in flow.run(command="show").succeeded().stdout
 
 
 def test_a_branch_needs_a_project(tmp_path: Path) -> None:
