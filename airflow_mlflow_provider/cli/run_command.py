@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -159,7 +160,10 @@ def _start(
     )
     context = FlowContext(session.flow_class, session.local_manifest(values["user_namespace"]))
     check_declared(context.manifest)
-    environments = None if context.manifest.environment == "local" else session.ready_environments
+    environments = None
+    if context.manifest.environment != "local":
+        origin = resume.origin if resume is not None else None
+        environments = functools.partial(session.ready_environments, origin=origin)
     ended = run_flow(context, parameters, options, printer, lambda: _package(session), resume, environments)
     printer.finished(ended)
     _call_exit_hooks(session, context, ended)

@@ -219,16 +219,25 @@ class Session:
             ],
         )
 
-    def ready_environments(self, manifest: FlowManifest, store: Store) -> FlowManifest:
+    def ready_environments(
+        self, manifest: FlowManifest, store: Store, origin: str | None = None
+    ) -> FlowManifest:
         """The manifest of a run here with the locks of its steps' environments, which are stored, and built.
 
+        Args:
+            manifest: The flow.
+            store: The artifact store.
+            origin: The run that is resumed, whose locks are used where they are what the flow asks for.
+
         Raises:
+            MetaflowNotFound: There is no such run.
             InvalidEnvironmentException: Packages cannot be met together, or an environment cannot be built.
         """
         from airflow_mlflow_provider.runtime.environments.locking import build_environments, lock_environments
         from airflow_mlflow_provider.runtime.environments.platforms import this_platform
 
-        locked = lock_environments(manifest, self.file, store, (this_platform(),), self.note)
+        before = Ledger(store).run(self.flow_name, origin).environments if origin else {}
+        locked = lock_environments(manifest, self.file, store, (this_platform(),), self.note, before=before)
         build_environments(locked, store, self.note)
         return locked
 

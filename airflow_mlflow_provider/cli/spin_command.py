@@ -74,20 +74,21 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
 
 def _spin(session: Session, values: dict[str, Any]) -> int:
     began = time.monotonic()
-    context = FlowContext(session.flow_class, session.local_manifest())
-    if context.manifest.environment != "local":
-        raise CommandException(
-            f"spin runs in this interpreter, and --environment is {context.manifest.environment}.",
-            fix="Spin with --environment local, with the packages of the step installed here.",
-        )
+    manifest = session.local_manifest()
     ledger = session.ledger()
     origin = past_task(ledger, session, values["pathspec"])
+    folder = Path.cwd() / SPIN_FOLDER if values["persist"] else None
+    if manifest.environment != "local" and not values["skip_decorators"]:
+        from airflow_mlflow_provider.cli.spin_environment import in_environment
+
+        manifest = in_environment(session, manifest, ledger, origin.key, folder)
+    context = FlowContext(session.flow_class, manifest)
     _tell_ignored(session, origin, values["skip_decorators"])
     with tempfile.TemporaryDirectory(prefix="spin-") as temporary:
-        folder = Path.cwd() / SPIN_FOLDER if values["persist"] else Path(temporary)
+        kept = folder or Path(temporary)
         request = SpinRequest(
             origin,
-            folder,
+            kept,
             session.user,
             not values["skip_decorators"],
             _stand_ins(values["artifacts_module"]),
@@ -100,11 +101,11 @@ def _spin(session: Session, values: dict[str, Any]) -> int:
             write_attributes(
                 values["runner_attribute_file"],
                 pathspec=result.key.pathspec,
-                metadata=f"{SCHEME}{folder.resolve().as_uri()}",
+                metadata=f"{SCHEME}{kept.resolve().as_uri()}",
             )
     failed = result.outcome == "failed"
-    kept = f"; the result is {result.key.pathspec} in {folder}" if values["persist"] else ""
-    session.note(f"{'Failed' if failed else 'Done'} after {time.monotonic() - began:.1f} s{kept}")
+    where = f"; the result is {result.key.pathspec} in {folder}" if folder else ""
+    session.note(f"{'Failed' if failed else 'Done'} after {time.monotonic() - began:.1f} s{where}")
     return int(failed)
 
 
@@ -150,7 +151,9 @@ def past_task(ledger: Ledger, session: Session, pathspec: str) -> DoneRecord:
 
 def _tell_ignored(session: Session, origin: DoneRecord, skipped: bool) -> None:
     specs = [] if skipped else session.graph[origin.key.step].decorators
-    known = {"airflow_task", "cache", "catch", "kubernetes", "pypi", "resources", "retry"}
+    known = {"airflow_task", "cache", "catch", "kubernetes", "resources", "retry"}
+    if session.options.environment == "local":
+        known.add("pypi")
     ignored = [f"@{spec.name}" for spec in specs if spec.name in known - HONOURED]
     if ignored:
         session.note(f"Not applied when a step is spun: {', '.join(ignored)}")

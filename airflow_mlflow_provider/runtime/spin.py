@@ -25,6 +25,7 @@ from airflow_mlflow_provider.runtime.request import TaskResult
 from airflow_mlflow_provider.runtime.run_members import run_members
 from airflow_mlflow_provider.runtime.task import AttemptSettings, run_task
 from airflow_mlflow_provider.store._overlay import UNDERLAY, OverlayStore
+from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import (
@@ -80,9 +81,7 @@ def spin(context: FlowContext, below: Ledger, request: SpinRequest) -> TaskResul
             fix="Resume the run from this step instead.",
             where={"flow": origin.key.flow, "step": origin.key.step},
         )
-    upper = open_store(request.folder.resolve().as_uri())
-    upper.put(UNDERLAY, below.store.url.encode())
-    ledger = Ledger(OverlayStore(upper, below.store))
+    ledger = Ledger(spin_store(request.folder, below))
     run = _create_run(context, ledger, request)
     key = AttemptKey(origin.key.flow, run, origin.key.step, origin.key.task, 0)
     assignment = Assignment(
@@ -107,6 +106,18 @@ def spin(context: FlowContext, below: Ledger, request: SpinRequest) -> TaskResul
     return result
 
 
+def spin_store(folder: Path, below: Ledger) -> Store:
+    """What a spin reads and writes: a folder over the store of the past run.
+
+    Args:
+        folder: Where what is written goes.
+        below: The records of the past run.
+    """
+    upper = open_store(folder.resolve().as_uri())
+    upper.put(UNDERLAY, below.store.url.encode())
+    return OverlayStore(upper, below.store)
+
+
 def _create_run(context: FlowContext, ledger: Ledger, request: SpinRequest) -> str:
     key = request.origin.key
     past = ledger.run(key.flow, key.run)
@@ -123,6 +134,7 @@ def _create_run(context: FlowContext, ledger: Ledger, request: SpinRequest) -> s
         origin=key.run,
         trigger=past.trigger,
         provider=context.manifest.provider,
+        environments=context.manifest.environments,
     )
     carried = Carried({PARAMETERS_STEP: (CarriedTasks(members.run, members.attempt, (ROOT_TASK_ID,)),)})
     ledger.carry(key.flow, record.run, carried)

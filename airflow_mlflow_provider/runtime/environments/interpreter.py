@@ -47,7 +47,7 @@ def environment_launcher(python: Path, manifest: FlowManifest, file: Path) -> La
         manifest: The flow.
         file: The flow's file.
     """
-    interpreter = Interpreter(str(python), _environ(python), [])
+    interpreter = Interpreter(str(python), environment_variables(python), [])
     # The other interpreter runs no threads, whatever this one does.
     forks = sys.platform.startswith("linux") and os.environ.get(START_METHOD_VARIABLE) != "spawn"
     if forks:
@@ -106,7 +106,12 @@ def main() -> NoReturn:
     serve(channel, lambda control: task_main(context, control))
 
 
-def _environ(python: Path) -> dict[str, str]:
+def environment_variables(python: Path) -> dict[str, str]:
+    """The environment variables of a process in an environment.
+
+    Args:
+        python: The environment's interpreter.
+    """
     environ = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     environ["PYTHONPATH"] = str(_home_of_this_package())
     environ["PYTHONNOUSERSITE"] = "1"

@@ -110,6 +110,11 @@ class EnvironmentLock(msgspec.Struct, frozen=True, omit_defaults=True):
         data = encode_lock(self)
         return digest_of([data], len(data))
 
+    def serves(self, request: EnvironmentRequest) -> bool:
+        """Whether it is what a request asks for, on the request's platforms and perhaps on others."""
+        asked = msgspec.structs.replace(self.request, platforms=request.platforms)
+        return asked == request and set(request.platforms) <= set(self.packages)
+
     def versions(self, platform: str) -> dict[str, str]:
         """Version of each package on a platform."""
         return {package.name: package.version for package in self.packages.get(platform, ())}
@@ -167,9 +172,12 @@ class Locks:
         What is found is as good as written now: a collection of garbage leaves it alone until the run that asks is recorded.
         """
         try:
-            digest = bytes(self._store.get(_request_key(request))).decode()
+            return self.find(bytes(self._store.get(_request_key(request))).decode())
         except ObjectNotFound:
             return None
+
+    def find(self, digest: str) -> EnvironmentLock | None:
+        """A lock that is to be used again, ``None`` if it is not there any more; as young from now on as if it had been written."""
         try:
             lock = self.get(digest)
         except MetaflowDataMissing:

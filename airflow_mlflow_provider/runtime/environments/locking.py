@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -25,11 +26,13 @@ def lock_environments(
     note: Note,
     *,
     with_wheels: bool = False,
+    before: Mapping[str, str] = MappingProxyType({}),
 ) -> FlowManifest:
     """Lock the environments of a flow's steps and store the locks.
 
     What was asked for before in this store has its lock already, which is used again: two runs of one flow have the same
-    packages, also when an index has newer ones meanwhile.
+    packages, also when an index has newer ones meanwhile. A run that goes on from another one has its locks, whatever platforms
+    that was locked for besides.
 
     Args:
         manifest: The flow.
@@ -38,6 +41,7 @@ def lock_environments(
         platforms: Platforms to lock for.
         note: Is told what takes time.
         with_wheels: Whether to put the wheels into the store as well.
+        before: Locks of the run that is resumed or replayed, by step.
 
     Returns:
         The manifest with the lock of each step that has an environment.
@@ -53,7 +57,9 @@ def lock_environments(
         pins = find_project(flow_file).pins()
     requests = environment_requests(manifest, platforms, pins)
     digests = {
-        request: _locked(request, _steps_of(request, requests), flow_file.parent, store, note, with_wheels)
+        request: _locked(
+            request, _steps_of(request, requests), flow_file.parent, store, note, with_wheels, before
+        )
         for request in dict.fromkeys(requests.values())
     }
     locked = {step: digests[request] for step, request in requests.items()}
@@ -97,9 +103,12 @@ def _locked(
     store: Store,
     note: Note,
     with_wheels: bool,
+    before: Mapping[str, str],
 ) -> str:
     locks = Locks(store)
-    known = locks.of_request(request)
+    digests = dict.fromkeys(before[step] for step in steps if step in before)
+    earlier = (lock for digest in digests if (lock := locks.find(digest)) is not None)
+    known = next((lock for lock in earlier if lock.serves(request)), None) or locks.of_request(request)
     if known is not None and (known.stored or not with_wheels):
         return known.digest
     from airflow_mlflow_provider.runtime.environments.resolving import resolve
