@@ -265,6 +265,47 @@ def test_the_commands_explain_and_forget(flow: FlowFile) -> None:
     assert clear_cache(flow.ledger, "CachedFlow") == 4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", "s3"])
+def test_runs_of_airflow_and_of_here_share_results_that_are_explained_and_forgotten(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    from airflow_mlflow_provider.dag import build_dag
+    from tests.dag.deployed import Finished, manifest_from
+    from tests.services.dag_test import run_dag
+
+    store = f"s3://{request.getfixturevalue('s3_bucket')}/store" if kind == "s3" else ""
+    flow = FlowFile(tmp_path, SOURCE, store)
+    dag = build_dag(manifest_from(flow.path, flow.store))
+
+    def run_in_airflow() -> Finished:
+        return Finished.of(manifest_from(flow.path, flow.store), run_dag(dag))
+
+    def explained(run: str, path: str) -> str:
+        return flow.run("explain", f"{run}/{path}", command="cache").succeeded().stdout
+
+    here, there = ran(flow), run_in_airflow()
+    assert there.artifact("join", "values") == [1, 3, 5]
+    result = f"hit   the result of {here.done('body', '0002').key.pathspec}"
+    assert f"body/0002  {result}" in explained(there.run, "body")
+    assert "1 result forgotten" in flow.run("clear", "join", command="cache").succeeded().stdout
+    edited(flow, "FACTOR = 2", "FACTOR = 3")
+    dag = build_dag(manifest_from(flow.path, flow.store))
+    changed = run_in_airflow()
+    assert changed.artifact("join", "values") == [1, 4, 7]
+    assert f"miss  compared with {here.done('body', '0001').key.pathspec}: code changed" in explained(
+        changed.run, "body/0001"
+    )
+    assert "miss" in explained(changed.run, "join")
+    again = ran(flow)
+    assert again.value("values", "join") == [1, 4, 7]
+    assert f"hit   the result of CachedFlow/{changed.run}/join/0" in explained(again.run, "join")
+    # Two codes of three splits, and the join of the second one.
+    assert "7 results forgotten" in flow.run("clear", command="cache").succeeded().stdout
+    assert not [item.key for item in flow.ledger.store.list("cache")]
+    assert reused(ran(flow), "body") == [False] * 3
+
+
 def test_runs_at_once_share_results_and_each_has_its_own(flow: FlowFile) -> None:
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda n: flow.run("--n", str(n)).succeeded(), (2, 3, 4)))
