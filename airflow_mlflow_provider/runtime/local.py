@@ -38,9 +38,11 @@ from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionSched
 from airflow_mlflow_provider.runtime.supervisor import Supervisor
 from airflow_mlflow_provider.runtime.zygote import Zygote
 from airflow_mlflow_provider.store.abc import Store
+from airflow_mlflow_provider.store.ended_tasks import EndedTasks, note_ended_tasks
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
+from airflow_mlflow_provider.store.task_groups import TaskGroups
 
 
 class RunObserver(Protocol):
@@ -185,6 +187,7 @@ class _LocalRunner:
         self._ledger = Ledger(open_store(manifest.store))
         self._launcher = launcher
         self._failed: list[TaskResult] = []
+        self._finished_tasks, self._failed_tasks = TaskGroups(), TaskGroups()
         self._ended = False
         # Why the run ends before its end step although nothing failed.
         self._stops = ""
@@ -334,10 +337,15 @@ class _LocalRunner:
         )
         # Killed tasks have not used up their attempts: they are told, and are not why the run failed.
         return RegionScheduler(
-            graph, graph.steps, supervisor, policy, region, self._task_ended, frontier, self._observer.ended
+            graph, graph.steps, supervisor, policy, region, self._task_ended, frontier, self._task_killed
         )
 
+    def _task_killed(self, result: TaskResult) -> None:
+        self._failed_tasks.add(result.key)
+        self._observer.ended(result)
+
     def _task_ended(self, result: TaskResult) -> None:
+        (self._failed_tasks if result.outcome == "failed" else self._finished_tasks).add(result.key)
         if result.outcome == "failed":
             self._failed.append(result)
         elif result.key.step == self._manifest.graph.end:
@@ -362,8 +370,16 @@ class _LocalRunner:
                 f"{r.key.pathspec}: {r.exception.message if r.exception else ''}" for r in self._failed[:10]
             )
         failed = tuple(result.key.pathspec for result in self._failed)
+        if status != "succeeded":
+            tasks = EndedTasks(self._finished_tasks.carried(), self._failed_tasks.carried(), self._gangs())
+            note_ended_tasks(self._ledger, run.flow, run.run, tasks)
         self._ledger.end_run(run.flow, run.run, RunEnd(status, time.time(), reason, failed))
         return LocalRun(run, status, tuple(self._failed), self._signal)
+
+    def _gangs(self) -> tuple[str, ...]:
+        """Steps that are gangs: of one that failed, the scheduler tells only the nodes that made it fail."""
+        graph = self._manifest.graph
+        return tuple(target for node in graph if node.kind == "parallel" for target in node.out_funcs)
 
 
 class _Interrupts:

@@ -5,7 +5,7 @@ taking over, is passed through as if it had just ended; any other task is where 
 after such a task is taken over. So a step that was inserted since runs, a renamed step runs, a removed one is dropped: what came
 after it is taken over if the removed step had set nothing.
 
-The walk costs one listing per step, and one read of many records at once per step that splits or chooses. Tasks taken over are neither read nor
+The walk costs one read where the origin noted how its tasks ended, else one listing per step; and one read of many records at once per step that splits or chooses. Tasks taken over are neither read nor
 copied: one object, ``carried.json``, names them all.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +21,7 @@ import msgspec
 
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.flow.graph import FlowGraph
-from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID, IndexPath, task_id
+from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, IndexPath, task_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.runtime.frontier import Frontier, Work
 from airflow_mlflow_provider.runtime.request import TaskResult
@@ -29,10 +29,14 @@ from airflow_mlflow_provider.runtime.resume_changes import ChangedMembers, chang
 from airflow_mlflow_provider.runtime.resume_origin import Origin
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import AttemptKey, Carried, CarriedTasks, RunRecord
+from airflow_mlflow_provider.store.records import AttemptKey, Carried, RunRecord
+from airflow_mlflow_provider.store.task_groups import TaskGroups
 
 _SHOWN_REASONS = 1000
 _SHOWN_NAMES = 5
+
+# Why a finished task must run, empty if nothing speaks against taking it over.
+_Check = Callable[[Work, AttemptKey], str]
 
 
 class ResumeRequest(msgspec.Struct, frozen=True):
@@ -184,7 +188,7 @@ class _Planner:
     ) -> None:
         self._new, self._old, self._request, self._members = new, old, request, members
         self._origin = Origin(ledger, new.name, request.origin)
-        self._groups: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._carried = TaskGroups()
         self._reasons: dict[str, str] = {}
         self._gangs: dict[tuple[str, IndexPath], dict[IndexPath, str]] = {}
         self._changed_code = {
@@ -192,13 +196,8 @@ class _Planner:
             for node in new
             if node.name in old and node.code and old[node.name].code and node.code != old[node.name].code
         }
-        self._checks: tuple[Callable[[Work, AttemptKey], str], ...] = (
-            self._step_reruns,
-            self._stands_elsewhere,
-            self._leads_elsewhere,
-            self._starts_from_others,
-            self._reads_changed,
-        )
+        self._read_names = members.values | (members.constants if request.rerun_changed else set())
+        self._by_step: dict[str, tuple[str, tuple[_Check, ...]]] = {}
 
     def plan(self) -> ResumePlan:
         frontier = Frontier(self._new, steps_until(self._new, self._request.until))
@@ -218,14 +217,7 @@ class _Planner:
             else:
                 results.append(result)
                 waiting.appendleft(frontier.follow(work, result))
-        carried = Carried(
-            {
-                step: tuple(
-                    CarriedTasks(run, attempt, tuple(tasks)) for (run, attempt), tasks in groups.items()
-                )
-                for step, groups in self._groups.items()
-            }
-        )
+        carried = self._carried.carried()
         changed = tuple(sorted(self._changed_code.intersection(carried.steps)))
         return ResumePlan(
             self._request.origin,
@@ -245,7 +237,7 @@ class _Planner:
         if reason or key is None:
             self._reasons[f"{work.step}/{task}"] = reason
             return None
-        self._groups[work.step][key.run, key.attempt].append(task)
+        self._carried.add(key)
         return self._result(work, key)
 
     def _against(self, work: Work) -> str:
@@ -268,29 +260,47 @@ class _Planner:
             if work.step not in self._old:
                 return "is new"
             return "failed" if task in self._origin.failed(work.step) else "has not finished"
-        return next((reason for check in self._checks if (reason := check(work, key))), "")
+        reason, checks = self._of_step(work.step)
+        return reason or next((reason for check in checks if (reason := check(work, key))), "")
 
-    def _step_reruns(self, work: Work, key: AttemptKey) -> str:
-        if work.step == self._request.step:
+    def _of_step(self, step: str) -> tuple[str, tuple[_Check, ...]]:
+        """Why all tasks of a step must run; else what is to be asked for each of them, which is nothing for most steps."""
+        if step not in self._by_step:
+            reason = self._step_reruns(step) or self._stands_elsewhere(step) or self._leads_elsewhere(step)
+            checks: list[_Check] = []
+            if not reason and self._new[step].kind == "switch":
+                checks.append(self._chooses_elsewhere)
+            if not reason and not self._is_entered_as_before(step):
+                checks.append(self._starts_from_others)
+            self._by_step[step] = (
+                reason,
+                (*checks, self._reads_changed) if self._read_names else tuple(checks),
+            )
+        return self._by_step[step]
+
+    def _step_reruns(self, step: str) -> str:
+        if step == self._request.step:
             return "was asked for"
-        changed = self._request.rerun_changed and work.step in self._changed_code
+        changed = self._request.rerun_changed and step in self._changed_code
         return "has other code now" if changed else ""
 
-    def _stands_elsewhere(self, work: Work, key: AttemptKey) -> str:
+    def _stands_elsewhere(self, step: str) -> str:
         """Whether the step has moved into another foreach, or is a join now and was none."""
-        if work.step not in self._old:
+        if step not in self._old:
             return "is new"
-        new, old = self._new[work.step], self._old[work.step]
+        new, old = self._new[step], self._old[step]
         same = (new.frames, new.has_inputs) == (old.frames, old.has_inputs)
         return "" if same else "stands elsewhere in the flow now"
 
-    def _leads_elsewhere(self, work: Work, key: AttemptKey) -> str:
-        new, old = self._new[work.step].transition, self._old[work.step].transition
+    def _leads_elsewhere(self, step: str) -> str:
+        new, old = self._new[step].transition, self._old[step].transition
         was = (old.kind, old.foreach, old.condition) if old else None
         now = (new.kind, new.foreach, new.condition) if new else None
-        if was != now:
-            return "has another transition now"
-        if new is None or old is None or new.kind != "switch" or new.cases == old.cases:
+        return "" if was == now else "has another transition now"
+
+    def _chooses_elsewhere(self, work: Work, key: AttemptKey) -> str:
+        new, old = self._new[work.step].transition, self._old[work.step].transition
+        if new is None or old is None or new.cases == old.cases:
             return ""
         # Which case it was is not recorded, but which step it chose: all cases that led there must still do.
         chosen = result_of(self._origin.record(key)).targets
@@ -300,8 +310,6 @@ class _Planner:
 
     def _starts_from_others(self, work: Work, key: AttemptKey) -> str:
         """Whether a step was removed before this one, or moved, and what this one started from is not there any more."""
-        if self._is_entered_as_before(work.step):
-            return ""
         before = self._origin.record(key).parents
         parents = work.parents or ()
         if before == parents:
@@ -331,10 +339,7 @@ class _Planner:
         )
 
     def _reads_changed(self, work: Work, key: AttemptKey) -> str:
-        names = self._members.values | (self._members.constants if self._request.rerun_changed else set())
-        if not names:
-            return ""
-        changed = names.intersection(self._origin.record(key).reads)
+        changed = self._read_names.intersection(self._origin.record(key).reads)
         return f"reads {', '.join(sorted(changed))}, which has another value now" if changed else ""
 
     def _result(self, work: Work, key: AttemptKey) -> TaskResult:
@@ -345,5 +350,4 @@ class _Planner:
         return TaskResult(key, "succeeded", work.path, work.iteration, node.out_funcs)
 
     def _carry_members(self) -> None:
-        key = self._origin.members()
-        self._groups[PARAMETERS_STEP][key.run, key.attempt].append(ROOT_TASK_ID)
+        self._carried.add(self._origin.members())

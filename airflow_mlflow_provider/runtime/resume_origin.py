@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from airflow_mlflow_provider.exception import MetaflowDataMissing
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID
 from airflow_mlflow_provider.runtime.run_members import members_key
+from airflow_mlflow_provider.store.ended_tasks import EndedTasks, noted_ended_tasks
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
@@ -16,7 +18,7 @@ Keys = Mapping[str, AttemptKey]
 class Origin:
     """A run, as seen by the plan of one that resumes it.
 
-    One listing per step that is asked for. The records of a step are read all at once, and only where the graph does not
+    One read where the run has noted how its tasks ended, else one listing per step that is asked for. The records of a step are read all at once, and only where the graph does not
     say what they would.
 
     Args:
@@ -33,11 +35,11 @@ class Origin:
 
     def finished(self, step: str) -> Keys:
         """The tasks of a step from which the run went on, by task id."""
-        return self._listed(step)[0]
+        return self._of(step)[0]
 
     def failed(self, step: str) -> Keys:
         """The tasks of a step whose newest attempt failed, by task id."""
-        return self._listed(step)[1]
+        return self._of(step)[1]
 
     def record(self, key: AttemptKey) -> DoneRecord:
         """The record of a finished task."""
@@ -66,7 +68,22 @@ class Origin:
         carried = self._ledger.carried(self._flow, self._run).keys(self._flow, PARAMETERS_STEP)
         return carried.get(ROOT_TASK_ID) or members_key(self._flow, self._run)
 
-    def _listed(self, step: str) -> tuple[Keys, Keys]:
+    def _of(self, step: str) -> tuple[Keys, Keys]:
         if step not in self._ended:
-            self._ended[step] = self._ledger.newest_finished_keys(self._flow, self._run, step)
+            self._ended[step] = self._noted(step) or self._ledger.newest_finished_keys(
+                self._flow, self._run, step
+            )
         return self._ended[step]
+
+    def _noted(self, step: str) -> tuple[Keys, Keys] | None:
+        noted = self._noted_tasks
+        if noted is None or step in noted.left_out:
+            return None
+        own = noted.finished.keys(self._flow, step)
+        failed = noted.failed.keys(self._flow, step)
+        carried = self._ledger.carried(self._flow, self._run).keys(self._flow, step)
+        return {task: key for task, key in carried.items() if task not in failed} | own, failed
+
+    @cached_property
+    def _noted_tasks(self) -> EndedTasks | None:
+        return noted_ended_tasks(self._ledger, self._flow, self._run)

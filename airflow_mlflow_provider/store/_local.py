@@ -132,7 +132,7 @@ class LocalStore(Store):
     def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         check_prefix(prefix)
         folder = f"{prefix}/" if prefix else ""
-        keys = self._walk(folder, after.encode())
+        keys = self._walk(folder, after)
         found = (self._info(f"{self._root}/{key}", key) for key in keys)
         return itertools.islice((item for item in found if item is not None), limit)
 
@@ -276,19 +276,29 @@ class LocalStore(Store):
         except OSError as error:
             self._fail(error, "list", folder)
 
-    def _walk(self, folder: str, after: bytes) -> Iterator[str]:
-        """Keys below ``folder`` (which ends with a slash) that are greater than ``after``, in order."""
-        # A folder sorts as its name with a slash does, which is where its keys are.
-        named = sorted(
-            (f"{folder}{entry.name}/" if entry.is_dir() else f"{folder}{entry.name}").encode()
-            for entry in self._entries(folder)
+    def _named(self, folder: str) -> Iterator[str]:
+        """The keys in a folder and the folders, these with a slash, in the order of keys."""
+        # A folder sorts as its name with a slash does, which is where its keys are. Texts sort as their UTF-8 bytes do.
+        return iter(
+            sorted(
+                f"{folder}{entry.name}/" if entry.is_dir() else f"{folder}{entry.name}"
+                for entry in self._entries(folder)
+            )
         )
-        for name in named:
-            if name.endswith(b"/"):
-                if name > after or after.startswith(name):
-                    yield from self._walk(name.decode(), after)
-            elif name > after:
-                yield name.decode()
+
+    def _walk(self, folder: str, after: str) -> Iterator[str]:
+        """Keys below ``folder`` (which ends with a slash) that are greater than ``after``, in order."""
+        waiting = [self._named(folder)]
+        while waiting:
+            for name in waiting[-1]:
+                if not name.endswith("/"):
+                    if name > after:
+                        yield name
+                elif name > after or after.startswith(name):
+                    waiting.append(self._named(name))
+                    break
+            else:
+                waiting.pop()
 
     def _fail(self, error: OSError, verb: str, key: str) -> NoReturn:
         if isinstance(error, _ABSENT) and verb != "write":

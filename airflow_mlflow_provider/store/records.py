@@ -5,6 +5,7 @@ key                                     record
 ======================================  ===========================================================
 ``flows/F/runs/R/run.json``             :class:`RunRecord`, created once
 ``…/R/ended.json``                      :class:`RunEnd`, the newest verdict on the run
+``…/R/ended-tasks.json``                :class:`~.ended_tasks.EndedTasks`, of local runs that did not succeed
 ``…/R/carried.json``                    :class:`Carried`, what a resumed run took over, created once
 ``…/R/tasks/S/T/A/begin.json``          :class:`BeginRecord`, an attempt has started
 ``…/R/tasks/S/T/A/done.json``           :class:`DoneRecord`, **the commit point** of the attempt

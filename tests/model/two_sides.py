@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP
+from airflow_mlflow_provider.runtime.resume_origin import Origin
 from airflow_mlflow_provider.store.ledger import Ledger
 from tests.flow_runs import FlowFile
 from tests.model.flow_text import NAME, flow_text
@@ -56,6 +58,7 @@ class Journey:
         before: Leg | None = None
         for leg in legs:
             self._runs.append(self._resume(leg) if self._runs else self._start(leg))
+            self._is_noted_as_it_is_listed(self._runs[-1])
             # What came after a split that was done without runs again when the split comes back.
             exact = not leg.rerun_changed and all(getattr(i, "ratio", 1) == 1 for i in items_of(leg.flow))
             if before is not None and before.flow == leg.flow and exact:
@@ -112,6 +115,14 @@ class Journey:
     @property
     def _ledger(self) -> Ledger:
         return FlowFile(self._folder / "reader", "class ModelFlow(FlowSpec): pass", self._store).ledger
+
+    def _is_noted_as_it_is_listed(self, run: str) -> None:
+        """What a run notes of its tasks when it ends is what whoever resumes it would find without the note."""
+        ledger = self._ledger
+        origin = Origin(ledger, NAME, run)
+        for step in set(ledger.steps(NAME, run)) - {PARAMETERS_STEP}:
+            listed = ledger.newest_finished_keys(NAME, run, step)
+            assert (origin.finished(step), origin.failed(step)) == listed, (step, self._told)
 
     def _nothing_ran_twice(self, before: Leg, leg: Leg) -> None:
         """What finished in a run is not run by the one that resumes it."""
