@@ -88,8 +88,6 @@ class FlowGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Make the session that the commands share, then run the command."""
-        if ctx.params["profile"]:
-            use_profile(ctx.params["profile"])
         ctx.obj = Session(self.flow_class, _top_level(ctx.params))
         return super().invoke(ctx)
 
@@ -134,17 +132,36 @@ def _without_command(ctx: click.Context, /, **_: Any) -> None:
         ctx.exit(ctx.invoke(check) or 0)
 
 
+def _use_profile(ctx: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    if name and not ctx.resilient_parsing:
+        use_profile(name)
+    return name
+
+
 def top_level_options() -> list[click.Parameter]:
     """The options before the command."""
     option = click.Option
     return [
-        option(["--quiet/--not-quiet"], default=False, help="Print neither headers nor progress."),
+        # Before the others, whose defaults may come from it.
+        option(
+            ["--profile"],
+            is_eager=True,
+            callback=_use_profile,
+            help="Name of a profile of the configuration.",
+        ),
+        option(
+            ["--quiet/--not-quiet"], default=lambda: get("quiet"), help="Print neither headers nor progress."
+        ),
         option(["--with", "decospecs"], multiple=True, help="Add a decorator to every step that lacks it."),
-        option(["--pylint/--no-pylint"], default=True, help="Run Pylint's error checks, if it is installed."),
+        option(
+            ["--pylint/--no-pylint"],
+            default=lambda: get("pylint"),
+            help="Run Pylint's error checks, if it is installed.",
+        ),
         option(
             ["--environment"],
             type=Offered(["local", "pypi", "uv"], ENVIRONMENTS),
-            default=get("default_environment"),
+            default=lambda: get("default_environment"),
             help="What steps may import.",
         ),
         option(
@@ -153,13 +170,18 @@ def top_level_options() -> list[click.Parameter]:
         option(["--datastore-root"], help="Path or URL of the artifact store."),
         option(
             ["--package-suffixes"],
-            default=",".join(get("default_package_suffixes")),
+            default=lambda: ",".join(get("default_package_suffixes")),
             help="Endings of the files that belong to the flow's code.",
         ),
         option(["--config"], multiple=True, nargs=2, help="NAME FILE: read a config from a file."),
         option(["--config-value"], multiple=True, nargs=2, help="NAME JSON: give a config a value."),
-        option(["--branch"], help="Branch of @project."),
-        option(["--production"], is_flag=True, help="The production branch of @project."),
+        option(["--branch"], default=lambda: get("branch"), help="Branch of @project."),
+        option(
+            ["--production"],
+            is_flag=True,
+            default=lambda: get("production"),
+            help="The production branch of @project.",
+        ),
         option(
             ["--trigger", "triggers"],
             multiple=True,
@@ -170,9 +192,13 @@ def top_level_options() -> list[click.Parameter]:
             multiple=True,
             help="NAME or NAME:JSON: run as if @trigger had seen this event.",
         ),
-        option(["--profile"], help="Name of a profile of the configuration."),
         option(["--debug"], is_flag=True, help="Show tracebacks of this package too."),
-        option(["--strict"], is_flag=True, help="Treat the linter's warnings as errors."),
+        option(
+            ["--strict"],
+            is_flag=True,
+            default=lambda: get("strict"),
+            help="Treat the linter's warnings as errors.",
+        ),
         option(["--mode"], type=click.Choice(["spin"]), hidden=True),
         option(["--metadata"], type=Offered(["local"], otherwise=METADATA), hidden=True),
         option(["--event-logger"], type=Offered(["nullSidecarLogger"], otherwise=SIDECARS), hidden=True),

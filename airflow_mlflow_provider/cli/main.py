@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import click
 
+from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import MetaflowConfigError, MetaflowException
 from airflow_mlflow_provider.flow.spec import FlowSpec
 
@@ -52,7 +53,7 @@ def run_command_line(flow_class: type[FlowSpec], arguments: Sequence[str]) -> in
         lambda: flow_command(flow_class),
         arguments,
         _program(),
-        debug="--debug" in arguments,
+        debug=lambda: "--debug" in arguments or _debugging(),
         completed_by=FLOW_FILE_VARIABLE,
     )
 
@@ -62,7 +63,7 @@ def run_click(
     arguments: Sequence[str],
     program: str,
     *,
-    debug: bool = False,
+    debug: Callable[[], bool] = lambda: False,
     completed_by: str | None = None,
 ) -> int:
     """Run a click command; errors of the user's are printed.
@@ -89,7 +90,7 @@ def run_click(
         error.show()
         return EXIT_USAGE
     except MetaflowException as error:
-        if debug:
+        if debug():
             raise
         show_error(error)
         return EXIT_USAGE if isinstance(error, MetaflowConfigError) else EXIT_FAILED
@@ -106,6 +107,13 @@ def show_error(error: MetaflowException) -> None:
     fix = f"\n{click.style('Fix:', bold=True)} {error.fix}" if error.fix else ""
     headline = click.style(f"{error.headline}:", fg="red", bold=True)
     click.echo(f"{headline} {error}{place}{fix}", err=True)
+
+
+def _debugging() -> bool:
+    try:
+        return get("debug")
+    except MetaflowConfigError:
+        return False
 
 
 def _program() -> str:

@@ -44,6 +44,10 @@ BooleanKey = Literal[
     "debug",
     "forbid_nested_foreach",
     "pod_deferrable",
+    "production",
+    "pylint",
+    "quiet",
+    "strict",
     "wheel_cache",
     "xcom_allow_pickle",
 ]
@@ -60,6 +64,7 @@ StringKey = Literal[
     "local_retry_delay",
     "pod_on_finish_action",
     "preload",
+    "token_cache_path",
     "unpersisted_artifacts",
 ]
 OptionalStringKey = Literal[
@@ -68,6 +73,7 @@ OptionalStringKey = Literal[
     "api_url",
     "api_user",
     "aws_conn_id",
+    "branch",
     "client_cache_path",
     "datastore_root",
     "default_secrets_backend",
@@ -82,7 +88,6 @@ OptionalStringKey = Literal[
     "s3_sse",
     "secrets_prefix",
     "temp_dir",
-    "token_cache_path",
     "user",
     "xcom_conn_id",
 ]
@@ -147,6 +152,21 @@ _SESSION = (
     ),
     Key("temp_dir", "string", "Folder for temporary files; by default the system's."),
     Key("debug", "boolean", "Show the traceback of errors that are not the user code's.", default=False),
+    Key("quiet", "boolean", "Print neither headers nor progress, as with `--quiet`.", default=False),
+    Key(
+        "pylint",
+        "boolean",
+        "Run Pylint's error checks where it is installed, as with `--pylint`.",
+        default=True,
+    ),
+    Key("strict", "boolean", "Treat the linter's warnings as errors, as with `--strict`.", default=False),
+    Key("branch", "string", "Branch of `@project`, as with `--branch`.", example="experiment"),
+    Key(
+        "production",
+        "boolean",
+        "Use the production branch of `@project`, as with `--production`.",
+        default=False,
+    ),
     Key(
         "default_environment",
         "string",
@@ -412,8 +432,8 @@ _AIRFLOW = (
     Key(
         "token_cache_path",
         "string",
-        "The file that deployment tokens are kept in.",
-        example="~/airflow/tokens.json",
+        "The file that keeps the production tokens that a user has made or given.",
+        default="{AIRFLOW_HOME}/mlflow_provider/tokens.json",
     ),
 )
 

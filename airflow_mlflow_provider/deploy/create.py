@@ -12,6 +12,7 @@ from airflow_mlflow_provider.deploy.assemble import DeploymentOptions, check_tar
 from airflow_mlflow_provider.deploy.bundled import bundled_code
 from airflow_mlflow_provider.deploy.destination import deployment_files
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments, choose_token
+from airflow_mlflow_provider.deploy.token_cache import remember_token
 from airflow_mlflow_provider.exception import CommandException, InvalidEnvironmentException
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.manifest import CodeSource, FlowManifest
@@ -122,6 +123,7 @@ def deploy(
     except BaseException:
         deployments.restore(manifest.dag_id, old)
         raise
+    remember_token(user, manifest.dag_id, token)
     names = (files.dag_file, files.manifest_file)
     return Deployed(manifest, tuple(files.folder.describe(name) for name in names))
 

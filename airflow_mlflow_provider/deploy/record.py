@@ -7,6 +7,7 @@ import time
 
 import msgspec
 
+from airflow_mlflow_provider.deploy.token_cache import known_tokens, remember_token
 from airflow_mlflow_provider.exception import IncorrectProductionToken, ObjectNotFound
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode, encode
 from airflow_mlflow_provider.store.abc import Store
@@ -113,20 +114,22 @@ def choose_token(
 
 
 def check_token(old: DeploymentRecord | None, user: str, authorize: str | None) -> None:
-    """See that a user may change a deployment.
+    """See that a user may change a deployment; a token that counted once need not be given again on this machine.
 
     Raises:
         IncorrectProductionToken: It is somebody else's and ``authorize`` is not its token.
     """
     if old is None or old.deployer == user:
         return
-    if authorize is None or not secrets.compare_digest(authorize.encode(), old.token.encode()):
+    given = known_tokens(user, old.dag_id) if authorize is None else [authorize]
+    if not any(secrets.compare_digest(token.encode(), old.token.encode()) for token in given):
         raise IncorrectProductionToken(
             f"The deployment {old.dag_id} was made by {old.deployer}, and "
             + ("no token was given." if authorize is None else "the token given is not its token."),
             fix=f"Ask {old.deployer} for the token that `airflow create` printed, and give it with --authorize.",
             where={"dag": old.dag_id},
         )
+    remember_token(user, old.dag_id, old.token)
 
 
 def _key(dag_id: str) -> str:

@@ -8,7 +8,12 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_mlflow_provider.exception import MetaflowException, UnreadableArtifactException
+from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.exception import (
+    MetaflowException,
+    UnpicklableArtifactException,
+    UnreadableArtifactException,
+)
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
 from airflow_mlflow_provider.flow.transition import NextCall
 from airflow_mlflow_provider.runtime.missing import MissingArtifact
@@ -186,7 +191,7 @@ class BoundTask:
             if name == TASK_ATTRIBUTE or self._unchanged(name, value):
                 continue
             if isinstance(value, _FUNCTIONS):
-                self._warn_not_stored(name, value)
+                self._not_stored(name, value)
                 continue
             table[name] = writer.add(name, value, previous=self.inherited.get(name))
         return table
@@ -213,10 +218,11 @@ class BoundTask:
         place = "/".join(str(v) for v in self._where.values())
         return f"Artifact '{name}' is not set: no step before {self.step_name} set it ({place}).{hint}"
 
-    def _warn_not_stored(self, name: str, value: Any) -> None:
-        kind = type(value).__name__
-        warnings.warn(
-            f"self.{name} of step {self.step_name} is a {kind} and is not stored. "
-            "Keep it at module level, or wrap it in an instance.",
-            stacklevel=2,
-        )
+    def _not_stored(self, name: str, value: Any) -> None:
+        policy = get("unpersisted_artifacts")
+        text = f"self.{name} of step {self.step_name} is a {type(value).__name__} and is not stored."
+        fix = "Keep it at module level, or wrap it in an instance."
+        if policy == "error":
+            raise UnpicklableArtifactException(text, fix=fix, where={**self._where, "artifact": name})
+        if policy == "warn":
+            warnings.warn(f"{text} {fix}", stacklevel=2)

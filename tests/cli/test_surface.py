@@ -23,6 +23,26 @@ class Surface(FlowSpec):
         """Do nothing."""
 
 
+def test_options_before_the_command_may_come_from_the_configuration_and_a_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__PROFILE", "")
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__QUIET", "true")
+    (tmp_path / "mlflow_provider").mkdir()
+    profile = tmp_path / "mlflow_provider" / "strict.cfg"
+    profile.write_text("[mlflow_provider]\ndefault_environment = uv\nstrict = true\nbranch = mine\n")
+    given = ["--environment", "pypi", "--profile", "strict", "check"]
+    options = flow_command(Surface).make_context("flow", given).params
+    assert (options["quiet"], options["strict"], options["branch"], options["pylint"]) == (
+        True,
+        True,
+        "mine",
+        True,
+    )
+    assert options["environment"] == "pypi"
+
+
 NONE = None
 WITH = """
     class With(FlowSpec):
@@ -95,7 +115,7 @@ PROMISED: dict[str, dict[str, Any]] = {
         "input_path": NONE,
         "--stdout": False,
         "--stderr": False,
-        "--both": "both",
+        "--both": True,
         "--timestamps": False,
         "--attempt": NONE,
         "--follow": False,
@@ -105,7 +125,7 @@ PROMISED: dict[str, dict[str, Any]] = {
         "input_path": NONE,
         "--stdout": False,
         "--stderr": False,
-        "--both": "both",
+        "--both": True,
         "--attempt": NONE,
         "--latest": True,
         "--include-not-done": False,

@@ -39,7 +39,8 @@ def write_profile(home: Path, name: str, text: str) -> None:
 def test_every_key_without_any_setting_has_its_declared_default(home: Path) -> None:
     settings = reader(home)
     for name, key in KEYS.items():
-        expected = str(home / "dags") if name == "dags_folder" else key.default
+        in_home = isinstance(key.default, str) and "{AIRFLOW_HOME}" in key.default
+        expected = str(key.default).replace("{AIRFLOW_HOME}", str(home)) if in_home else key.default
         assert settings.get(name) == expected
         assert settings.source_of(name) == "default"
 

@@ -281,6 +281,8 @@ def test_a_deployment_of_somebody_else_needs_its_token(deployment: Deployment) -
     deployment.create("--authorize", token, user="other").succeeded()
     assert deployment.manifest().deployer == "other"
     assert deployment.manifest().production_token == token
+    # Both have had it, and are not asked for it again.
+    deployment.create().succeeded()
 
 
 def test_delete_removes_both_files_and_the_record_and_needs_the_token_of_others(

@@ -77,6 +77,21 @@ def test_an_attribute_that_nobody_set_is_an_attribute_error(flow: Small) -> None
         _ = Small(use_cli=False).rows
 
 
+def test_a_function_on_self_is_a_warning_an_error_or_nothing(
+    flow: Small, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    flow.rows = lambda: 1
+    task, writer = flow.__dict__[TASK_ATTRIBUTE], ArtifactWriter(open_store("memory://functions"), "pack")
+    with pytest.warns(UserWarning, match=r"self\.rows of step end is a function and is not stored"):
+        task.save(flow, writer)
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__UNPERSISTED_ARTIFACTS", "error")
+    with pytest.raises(UnpicklableArtifactException, match=r"self\.rows"):
+        task.save(flow, writer)
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__UNPERSISTED_ARTIFACTS", "ignore")
+    task.save(flow, writer)
+    assert len(recwarn) == 0
+
+
 def test_special_names_are_never_looked_for_in_the_store(flow: Small) -> None:
     with pytest.raises(AttributeError):
         _ = flow.__array__
