@@ -21,6 +21,7 @@ IntegerKey = Literal[
     "pod_startup_timeout_s",
     "s3_retries",
     "s3_workers",
+    "warm_pods",
     "xcom_inline_max_bytes",
 ]
 OptionalIntegerKey = Literal["max_active_runs"]
@@ -37,6 +38,7 @@ FloatKey = Literal[
     "max_log_size",
     "package_max_mb",
     "timeout_grace_s",
+    "warm_pod_idle_s",
 ]
 BooleanKey = Literal[
     "card_warnings",
@@ -371,6 +373,20 @@ _COMPUTE = (
         "What becomes of a pod that has ended.",
         default="delete_pod",
         choices=("delete_pod", "delete_succeeded_pod", "keep_pod"),
+    ),
+    Key(
+        "warm_pods",
+        "integer",
+        "Most pods of a kind that stand for the steps of a deployment with @kubernetes(warm=True).",
+        default=4,
+        minimum=0,
+    ),
+    Key(
+        "warm_pod_idle_s",
+        "float",
+        "Seconds without a step after which a warm pod ends.",
+        default=60.0,
+        minimum=1,
     ),
     Key("pod_deferrable", "boolean", "Whether waiting for pods is done by the triggerer.", default=True),
 )

@@ -49,6 +49,8 @@ FROZEN_KEYS: Final = (
     "kubernetes_service_account",
     "pod_deferrable",
     "pod_on_finish_action",
+    "warm_pod_idle_s",
+    "warm_pods",
     "pod_startup_timeout_s",
     "runtime_image",
     "s3_endpoint_url",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Tags = str | Sequence[str]
 
 # XCom that the link *Artifact* reads: the named artifact that a task dealt with, and its asset.
-ARTIFACT_KEY = "artifact"
+ARTIFACT_KEY = "named_artifact"
 
 
 class PublishArtifactOperator(BaseOperator):

@@ -239,7 +239,7 @@ class FlowStepOperator(BaseOperator):
         if reused is not None:
             self.log.info("Reused from the cache; no pod is needed.")
             return reused
-        outcome = pod.run_or_defer() if pod.deferrable else pod.run()
+        outcome = pod.run_warm() or (pod.run_or_defer() if pod.deferrable else pod.run())
         return self._after_pod(work, request, outcome)
 
     def _gangs_in_pods(

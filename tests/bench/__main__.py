@@ -29,6 +29,7 @@ MODULES = {
     "B13": "b13_objects",
     "B14": "b14_wide_airflow",
     "B15": "b15_xcom",
+    "B16": "b16_warm_pods",
 }
 
 

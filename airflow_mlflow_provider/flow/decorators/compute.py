@@ -68,6 +68,7 @@ class KubernetesDecorator(StepDecorator):
         "qos": text("burstable", choices=("burstable", "guaranteed")),
         "extended_resources": mapping({}),
         "security_context": mapping(None),
+        "warm": flag(False),
     }
 
     def check(self) -> Iterator[Problem]:
@@ -186,6 +187,7 @@ def kubernetes(
     qos: Literal["burstable", "guaranteed"] = "burstable",
     extended_resources: Mapping[str, Any] = ...,
     security_context: Mapping[str, Any] | None = None,
+    warm: bool = False,
 ) -> Callable[[StepFunction], StepFunction]: ...
 def kubernetes(function: Any = None, /, **attributes: Any) -> Any:
     """Step decorator: on Airflow the step runs in a pod of its own; in a local run it changes nothing.
@@ -221,6 +223,8 @@ def kubernetes(function: Any = None, /, **attributes: Any) -> Any:
         qos: ``"guaranteed"`` makes limits of the requests.
         extended_resources: Amounts by resource name, put into requests and limits.
         security_context: As of a container, a dict.
+        warm: Whether the step may run in a pod that stands, after and before other steps of the deployment that have the same
+            pod: for steps that take less time than a pod needs to start.
 
     Raises:
         BadStepDecoratorException: It does not stand above ``@step``.

@@ -179,6 +179,32 @@ class PodApi:
         client = CoreV1Api(ApiClient(configuration=self._operator.client.api_client.configuration))
         return PodApi(_Holder(client), self.namespace, self._stopped)
 
+    def execute(self, name: str, container: str, command: list[str]) -> Any:
+        """Start a command in a container whose streams are binary; a client of ``kubernetes.stream``.
+
+        Raises:
+            ApiException: There is no such container, it does not run, or this is not allowed.
+        """
+        from kubernetes.client import ApiClient, CoreV1Api
+        from kubernetes.stream import stream
+
+        # The library bends the client that it is given for the time of the call.
+        client = CoreV1Api(ApiClient(configuration=self._operator.client.api_client.configuration))
+        return stream(
+            client.connect_get_namespaced_pod_exec,
+            name,
+            self.namespace,
+            container=container,
+            command=command,
+            stdin=True,
+            stdout=True,
+            stderr=True,
+            tty=False,
+            binary=True,
+            _preload_content=False,
+            _request_timeout=REQUEST_TIMEOUT_S,
+        )
+
     def open_log(self, name: str, container: str, follow: bool, since_s: int | None, idle_s: float) -> Any:
         """Open the log of a container as a stream of bytes, each line with its time.
 

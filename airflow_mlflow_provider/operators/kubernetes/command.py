@@ -39,20 +39,49 @@ def container_command(
     Raises:
         StoreException: A long request could not be written.
     """
-    launch: dict[str, Any] = {"store": request.store, "code": manifest.code.digest, "image": image}
-    text = _ascii({**launch, "request": msgspec.to_builtins(request)})
+    where = _launch(manifest, request, image)
+    text = _ascii({**where, "request": msgspec.to_builtins(request)})
     if len(literal(text)) > MAX_REQUEST_BYTES:
-        text = _ascii({**launch, "request_key": _put(request)})
+        text = _ascii({**where, "request_key": _put(request)})
     return [executable or "python", "-u", "-c", literal(bootstrap_source()), literal(text)]
 
 
-@cache
+def standing_command(idle_s: float, executable: str | None) -> list[str]:
+    """The command of a warm pod's container: it ends when no step has come for so many seconds."""
+    program = f"{_plain_source('standing.py')}\nstand({idle_s!r})\n"
+    return [executable or "python", "-u", "-c", literal(program)]
+
+
+def taking_command(executable: str | None) -> list[str]:
+    """What is executed in a warm pod for a step; short, as it travels in an address. It reads :func:`taking_message`."""
+    program = "import json, sys; m = json.loads(sys.stdin.buffer.readline()); exec(m['program'], m)"
+    return [executable or "python", "-u", "-c", program]
+
+
+def taking_message(manifest: FlowManifest, request: UnitRequest, image: str) -> bytes:
+    """The line that tells a warm pod what to run."""
+    launch = {**_launch(manifest, request, image), "request": msgspec.to_builtins(request)}
+    program = f"{_plain_source('standing.py')}\ntake(bootstrap, launch)\n"
+    text = _ascii({"program": program, "bootstrap": bootstrap_source(), "launch": launch})
+    return f"{text}\n".encode()
+
+
+def _launch(manifest: FlowManifest, request: UnitRequest, image: str) -> dict[str, Any]:
+    return {"store": request.store, "code": manifest.code.digest, "image": image}
+
+
 def bootstrap_source() -> str:
-    """The source that a pod starts with, without docstrings, comments and annotations.
+    """The source that a pod starts with."""
+    return _plain_source("bootstrap.py")
+
+
+@cache
+def _plain_source(name: str) -> str:
+    """A file of the runtime without docstrings, comments and annotations.
 
     It stands in every pod's specification; and a Python too old for the annotations can still say that it is too old.
     """
-    text = files("airflow_mlflow_provider.runtime").joinpath("bootstrap.py").read_text(encoding="utf-8")
+    text = files("airflow_mlflow_provider.runtime").joinpath(name).read_text(encoding="utf-8")
     return ast.unparse(ast.fix_missing_locations(_Plain().visit(ast.parse(text))))
 
 

@@ -20,6 +20,7 @@ PREFIX = "airflow-mlflow-provider"
 UNIT_LABEL = f"{PREFIX}/unit"
 ATTEMPT_LABEL = f"{PREFIX}/attempt"
 NODE_LABEL = f"{PREFIX}/node"
+WARM_LABEL = f"{PREFIX}/warm"
 TASK_INSTANCE_ANNOTATION = f"{PREFIX}/task-instance"
 
 _NAME_LENGTH = 63
@@ -44,6 +45,24 @@ def pod_name(request: UnitRequest, try_number: int) -> str:
     tail = [part for part in (run, f"t{try_number}", suffix) if part]
     budget = _NAME_LENGTH - len("-".join(tail)) - 1
     return "-".join([*_fit([part for part in parts if part], budget), *tail])
+
+
+def warm_pod_name(request: UnitRequest, kind: str, slot: int) -> str:
+    """The name of a warm pod: flow, kind and number, so that there is one of each number.
+
+    Args:
+        request: What the first step in it is.
+        kind: Digest of what the steps share that may run in it.
+        slot: Its number.
+    """
+    tail = ["warm", kind[:12], str(slot)]
+    return "-".join([*_fit([_plain(request.flow)], _NAME_LENGTH - len("-".join(tail)) - 1), *tail])
+
+
+def warm_labels(request: UnitRequest, kind: str) -> dict[str, str]:
+    """The labels of a warm pod; without those by which the pods of a unit are found."""
+    values = {"app.kubernetes.io/managed-by": PREFIX, f"{PREFIX}/flow": request.flow, WARM_LABEL: kind}
+    return {key: label_value(value) for key, value in values.items()}
 
 
 def tasks_text(request: UnitRequest) -> str:

@@ -96,6 +96,11 @@ class PodOutcome(msgspec.Struct, frozen=True):
         return f"{', '.join(parts)} (pod {self.pod_name}{where}){told}"
 
 
+def now() -> datetime.datetime:
+    """The moment, as Kubernetes' times are compared with it."""
+    return datetime.datetime.now(tz=datetime.timezone.utc)
+
+
 def final_outcome(pod: Any, now: datetime.datetime) -> PodOutcome | None:
     """How a pod ended; ``None`` while it has not.
 

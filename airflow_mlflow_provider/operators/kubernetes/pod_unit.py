@@ -7,7 +7,6 @@ stores. The verdict on the step is none of them: it is the step's record.
 
 from __future__ import annotations
 
-import datetime
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -22,9 +21,10 @@ from airflow_mlflow_provider.operators.kubernetes.api import PodApi
 from airflow_mlflow_provider.operators.kubernetes.command import container_command
 from airflow_mlflow_provider.operators.kubernetes.environment import setting
 from airflow_mlflow_provider.operators.kubernetes.holding import pod_operator
-from airflow_mlflow_provider.operators.kubernetes.outcome import PodOutcome, final_outcome, vanished
+from airflow_mlflow_provider.operators.kubernetes.outcome import PodOutcome, final_outcome, now, vanished
 from airflow_mlflow_provider.operators.kubernetes.refusal import refusal
 from airflow_mlflow_provider.operators.kubernetes.running_pod import RunningPod
+from airflow_mlflow_provider.operators.kubernetes.warm_pod import WarmPods, is_warm
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.request import UnitRequest
 
@@ -87,6 +87,20 @@ class PodUnit:
             MetaflowException: The pod could not be asked for.
         """
         return self._to_the_end(self.start())
+
+    def run_warm(self) -> PodOutcome | None:
+        """Run it in a warm pod, if the step may and one is free; ``None`` if it has to be a pod of its own."""
+        if not is_warm(self._step, self._manifest, self._request, has_secrets=bool(self._secrets)):
+            return None
+        warm = WarmPods(
+            step=self._step,
+            manifest=self._manifest,
+            request=self._request,
+            operator=self._operator,
+            context=self._context,
+            stopped=self._is_killed,
+        )
+        return warm.run()
 
     def run_or_defer(self) -> PodOutcome:
         """As :meth:`run` for a pod that ends within :data:`PROMPT_S` seconds; as :meth:`defer` for any other."""
@@ -341,9 +355,5 @@ def live_pods(api: PodApi, request: UnitRequest) -> list[Any]:
     return [
         pod
         for pod in api.find(names.selector(request))
-        if pod.metadata.deletion_timestamp is None and final_outcome(pod, _now()) is None
+        if pod.metadata.deletion_timestamp is None and final_outcome(pod, now()) is None
     ]
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(tz=datetime.timezone.utc)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from airflow_mlflow_provider.operators.kubernetes.outcome import (
     final_outcome,
     given_up,
     hindrance,
+    now,
     start_problem,
     started,
     vanished,
@@ -109,6 +109,14 @@ class RunningPod:
             age = time.monotonic() - looked_again
             time.sleep(min(max(age / _PAUSES_PER_AGE, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
 
+    def await_start(self) -> PodOutcome | None:
+        """Look at the pod until its container runs; how it ended, if it has not come so far."""
+        while True:
+            outcome = self.look()
+            if outcome is not None or started(self._pod):
+                return outcome
+            time.sleep(_SHORTEST_PAUSE_S)
+
     def finish(self, outcome: PodOutcome, on_finish_action: str) -> PodOutcome:
         """Pass on the rest of the log and remove the pod; nothing that fails here changes the outcome.
 
@@ -124,7 +132,7 @@ class RunningPod:
             self._container_log.rest()
         elif outcome.reason != "Killed":
             outcome = self._with_events(outcome)
-        ended = final_outcome(self._pod, _now()) is not None
+        ended = final_outcome(self._pod, now()) is not None
         keep = on_finish_action == "keep_pod" or (
             on_finish_action == "delete_succeeded_pod" and not outcome.succeeded
         )
@@ -138,7 +146,7 @@ class RunningPod:
 
     def outcome(self) -> PodOutcome | None:
         """How the pod had ended when it was last seen; ``None`` if it had not."""
-        return final_outcome(self._pod, _now())
+        return final_outcome(self._pod, now())
 
     def pass_on_log(self) -> None:
         """Pass on the lines of its log that are there and were not passed on yet."""
@@ -189,7 +197,7 @@ class RunningPod:
         waited = time.time() - self.asked_at
         if waited > _SILENT_S and not started(pod):
             self._tell(hindrance(pod))
-        return final_outcome(pod, _now()) or start_problem(pod, waited, self.start_timeout_s)
+        return final_outcome(pod, now()) or start_problem(pod, waited, self.start_timeout_s)
 
     def _tell(self, hindered: str) -> None:
         if hindered and hindered != self._hindrance:
@@ -207,7 +215,3 @@ class RunningPod:
             return outcome
         message = "; ".join(part for part in (outcome.message, *told[-3:]) if part)
         return msgspec.structs.replace(outcome, message=message)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(tz=datetime.timezone.utc)

@@ -51,6 +51,7 @@ def test_the_defaults_are_those_documented() -> None:
         "qos": "burstable",
         "extended_resources": {},
         "security_context": None,
+        "warm": False,
     }
     assert list(KubernetesDecorator().deployment_problems()) == []
 
