@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +14,7 @@ from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.plan.manifest import decode
 from tests.flow_runs import FlowFile
 from tests.services.dag_test import run_dag
+from tests.services.web_hook import web_hook
 
 SOURCE = """
     class Told(FlowSpec):
@@ -34,32 +33,16 @@ SOURCE = """
 
 
 @pytest.fixture
-def web_hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """What was posted to the web hook of the connection `hook`."""
-    posted: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        address = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setenv("AIRFLOW_CONN_HOOK", json.dumps({"conn_type": "http", "host": address}))
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield posted
-        server.shutdown()
-        thread.join()
+    with web_hook() as hook:
+        monkeypatch.setenv("AIRFLOW_CONN_HOOK", json.dumps({"conn_type": "http", "host": hook.address}))
+        yield hook.posted
 
 
 @pytest.mark.parametrize(("fails", "status"), [(False, "succeeded"), (True, "failed")])
 def test_a_web_hook_is_told_how_a_run_ended(
-    tmp_path: Path, web_hook: list[dict[str, Any]], fails: bool, status: str
+    tmp_path: Path, posted: list[dict[str, Any]], fails: bool, status: str
 ) -> None:
     flow = FlowFile(tmp_path / "flow", SOURCE)
     options = ("--notify-on-error", "hook", "--notify-on-success", "hook", str(tmp_path / "dag.py"))
@@ -72,10 +55,10 @@ def test_a_web_hook_is_told_how_a_run_ended(
     callbacks = dag.on_failure_callback if fails else dag.on_success_callback
     assert isinstance(callbacks, list)
     dag_run = SimpleNamespace(dag_id=dag.dag_id, run_id=run.run_id, state="failed" if fails else "success")
-    web_hook.clear()
+    posted.clear()
     for callback in callbacks:
         callback({"dag_run": dag_run, "run_id": run.run_id, "reason": "task_failure"})
-    (message,) = web_hook
+    (message,) = posted
     assert message["status"] == status
     assert message["pathspec"] in message["text"]
     assert ("no data today" in message["text"]) is fails
