@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from airflow_mlflow_provider.cli.paths import tasks_at
 from airflow_mlflow_provider.cli.session import Session
@@ -24,18 +25,23 @@ def cache() -> None:
 
 @cache.command("explain", help="Say of each task at RUN/STEP[/TASK] whether its result was reused, and why.")
 @click.argument("input_path")
+@click.option("--as-json", is_flag=True, help="As JSON, on standard output.")
 @click.pass_obj
-def explain(session: Session, input_path: str) -> None:
+def explain(session: Session, input_path: str, as_json: bool) -> None:
     """Print a line a task, from what its record says."""
-    told = False
+    told: list[dict[str, str]] = []
     for record in tasks_at(session.ledger(), session.flow_name, input_path):
         found = record.metadata.get(CACHE_METADATA)
         if found is None:
             continue
-        told = True
         verdict, _, why = found.partition(" ")
         reason = f"the result of {why}" if verdict == "hit" else why
-        click.echo(f"{record.key.step}/{record.key.task}  {verdict:4}  {reason}")
+        told.append({"task": f"{record.key.step}/{record.key.task}", "verdict": verdict, "reason": reason})
+    if as_json:
+        click.echo(msgspec.json.encode(told).decode())
+        return
+    for one in told:
+        click.echo(f"{one['task']}  {one['verdict']:4}  {one['reason']}")
     if not told:
         raise CommandException(
             f"No task at {input_path} looked into the cache.",

@@ -144,8 +144,9 @@ PROMISED: dict[str, dict[str, Any]] = {
         "--as-json": False,
     },
     "package": {"--timeout": 60},
-    "package info": {},
-    "package list": {"--archive": False},
+    "package info": {"--as-json": False},
+    "package list": {"--archive": False, "--as-json": False},
+    "cache explain": {"input_path": NONE, "--as-json": False},
     "package save": {"path": NONE},
     "airflow": {"--name": NONE},
     "airflow create": {

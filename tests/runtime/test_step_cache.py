@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -253,6 +254,8 @@ def test_the_commands_explain_and_forget(flow: FlowFile) -> None:
     explained = flow.run("explain", f"{again.run}/body", command="cache").succeeded()
     assert f"body/0002  hit   the result of {first.done('body', '0002').key.pathspec}" in explained.stdout
     missed = flow.run("explain", f"{first.run}/body/0000", command="cache").succeeded()
+    as_json = flow.run("explain", f"{again.run}/body", "--as-json", command="cache").succeeded().stdout
+    assert [one["verdict"] for one in json.loads(as_json)].count("hit") == explained.stdout.count(" hit ")
     assert "miss  nothing has been kept yet" in missed.stdout
     nothing = flow.run("explain", f"{first.run}/end", command="cache").failed()
     assert "Only steps with @cache" in nothing.stderr
