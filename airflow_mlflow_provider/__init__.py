@@ -157,6 +157,8 @@ _HOMES = {
     "tools.multicore": ("parallel_imap_unordered", "parallel_map"),
     "tools.profiling": ("profile",),
 }
+# Of Metaflow, and not offered: may be imported, so that the error says what to use instead.
+_NOT_OFFERED = {"Checkpoint": "flow.decorators.refused"}
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "S3",
@@ -236,7 +238,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "cards":
         return importlib.import_module(f"{__name__}.cards")
-    home = _HOME_OF.get(name)
+    home = _HOME_OF.get(name) or _NOT_OFFERED.get(name)
     if home is not None:
         value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
         globals()[name] = value

@@ -160,6 +160,15 @@ def test_the_root_holds_nothing_else() -> None:
         airflow_mlflow_provider.nothing  # noqa: B018
 
 
+def test_what_metaflow_has_beside_its_own_names_may_be_imported_and_says_what_to_use() -> None:
+    from airflow_mlflow_provider import Checkpoint
+    from airflow_mlflow_provider.exception import MetaflowException
+
+    with pytest.raises(MetaflowException) as refused:
+        Checkpoint()
+    assert "artifacts" in refused.value.fix
+
+
 @pytest.mark.parametrize(("module", "name"), [*of_modules(MODULES), *of_modules(AIRFLOW_MODULES)])
 def test_a_name_of_a_module_exists(module: str, name: str) -> None:
     assert getattr(importlib.import_module(f"airflow_mlflow_provider.{module}"), name) is not None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from airflow_mlflow_provider.exception import MetaflowNotFound
+from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.flow.current import current
 from airflow_mlflow_provider.flow.user import user_name
-from airflow_mlflow_provider.runtime.local import default_store
+from airflow_mlflow_provider.runtime.local import STORE_FOLDER, default_store
 from airflow_mlflow_provider.store._overlay import SCHEME, SPIN_FOLDER, UNDERLAY
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
@@ -60,13 +60,26 @@ def metadata(ms: str) -> str:
     """Read from another store.
 
     Args:
-        ms: A store URL, a path, or ``local@<path>``.
+        ms: A store URL, a path, or ``local@<path>``; the path of a store, or of a folder that has one as ``.mlflow_provider``.
 
     Returns:
         The store's URL.
+
+    Raises:
+        CommandException: It names a metadata service, which there is none of.
     """
+    if ms.startswith("service@"):
+        raise CommandException(
+            f"metadata({ms!r}): there is no metadata service; the artifact store is all there is.",
+            fix="Give the store's URL or folder, or set datastore_root.",
+            where={"metadata": ms},
+        )
     root = ms.removeprefix("local@")
-    _scope.store = root if "://" in root else Path(root).expanduser().resolve().as_uri()
+    if "://" not in root:
+        folder = Path(root).expanduser().resolve()
+        inside = folder / STORE_FOLDER
+        root = (inside if inside.is_dir() else folder).as_uri()
+    _scope.store = root
     return _scope.store
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -401,6 +401,10 @@ class _Interrupts:
         self._handle(number)
 
 
+# The store of a project on this machine, in the folder that the flows are in or above.
+STORE_FOLDER: Final = ".mlflow_provider"
+
+
 def default_store() -> str:
     """The store of flows run here: ``datastore_root``, or ``.mlflow_provider`` in the nearest folder that has one.
 
@@ -415,6 +419,6 @@ def default_store() -> str:
         return root if "://" in root else Path(root).expanduser().resolve().as_uri()
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / ".mlflow_provider").is_dir():
-            return (folder / ".mlflow_provider").as_uri()
-    return (here / ".mlflow_provider").as_uri()
+        if (folder / STORE_FOLDER).is_dir():
+            return (folder / STORE_FOLDER).as_uri()
+    return (here / STORE_FOLDER).as_uri()

@@ -18,7 +18,12 @@ from airflow_mlflow_provider.client import (
     metadata,
     namespace,
 )
-from airflow_mlflow_provider.exception import MetaflowNamespaceMismatch, MetaflowNotFound, MetaflowUnknownUser
+from airflow_mlflow_provider.exception import (
+    CommandException,
+    MetaflowNamespaceMismatch,
+    MetaflowNotFound,
+    MetaflowUnknownUser,
+)
 from tests.flow_runs import FlowRun
 
 
@@ -90,6 +95,10 @@ def test_metadata_switches_the_store(
     assert metadata(store.removeprefix("file://")) == store
     assert Flow("Foreach").latest_run is not None
     assert default_metadata() == get_metadata() != store
+    (empty / ".mlflow_provider").mkdir()
+    assert metadata(str(empty)) == (empty / ".mlflow_provider").as_uri()
+    with pytest.raises(CommandException, match="no metadata service"):
+        metadata("service@https://metadata.example.org")
 
 
 def test_objects_remember_their_store(foreach_run: FlowRun, tmp_path_factory: pytest.TempPathFactory) -> None:

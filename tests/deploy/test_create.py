@@ -82,7 +82,14 @@ def test_a_dag_file_a_manifest_and_the_code_are_written_and_told(deployment: Dep
     assert (manifest.dag_id, manifest.flow_name, manifest.deployer) == ("Deployed", "Deployed", USER)
     assert manifest.store == deployment.flow.store
     assert deployment.flow.ledger.code(manifest.code.digest)
-    for text in ("Deployed", str(deployment.target), manifest.production_token, "airflow trigger"):
+    told = (
+        "Deployed",
+        str(deployment.target),
+        manifest.production_token,
+        "airflow trigger",
+        "worker, 100 tasks",
+    )
+    for text in told:
         assert text in run.stdout + run.stderr
 
 

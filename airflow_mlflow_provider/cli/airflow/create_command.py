@@ -140,5 +140,8 @@ def _tell(session: Session, deployed: Deployed) -> None:
     session.note(f"  code       {manifest.code.digest[:12] or manifest.code.path}")
     if manifest.schedule is not None:
         session.note(f"  schedule   {manifest.schedule.cron} ({manifest.schedule.timezone})")
+    if manifest.triggers:
+        session.note(f"  triggers   {' and '.join(trigger.asset for trigger in manifest.triggers)}")
+    session.note(f"  compute    {manifest.compute}, {manifest.limits.max_workers} tasks of a run at once")
     session.note(f"  namespace  production:{manifest.production_token}")
     session.note(f"  start it   python {session.file.name} airflow trigger")

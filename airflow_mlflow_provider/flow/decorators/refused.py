@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from airflow_mlflow_provider.exception import MetaflowException
 from airflow_mlflow_provider.flow.decorators.attributes import Fields
 from airflow_mlflow_provider.flow.decorators.base import (
     FlowDecorator,
@@ -104,3 +105,10 @@ def slurm(function: Any = None, /, **attributes: Any) -> Any:
 def conda_base(flow: Any = None, /, **attributes: Any) -> Any:
     """Not offered; the linter names ``@pypi_base``."""
     return decorate_flow(CondaBaseDecorator, flow, attributes)
+
+
+class Checkpoint:
+    """Not offered; ``from airflow_mlflow_provider import Checkpoint`` works, and making one names the alternative."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise MetaflowException("Checkpoint is not offered by airflow_mlflow_provider.", fix=_PROGRESS)
