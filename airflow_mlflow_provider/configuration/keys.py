@@ -427,9 +427,10 @@ _AIRFLOW = (
         "preload",
         "string",
         "What the scheduler and the DAG processor import once for the processes forked from them (LocalExecutor's workers, parsers): "
-        "`steps` what every step needs, `pods` the Kubernetes pod operator as well (some 100 MB), `none` nothing.",
-        default="steps",
-        choices=("none", "steps", "pods"),
+        "`steps` what every step needs, `pods` the Kubernetes pod operator as well (some 100 MB), `none` nothing; `auto` is `pods` where "
+        "`default_compute` is `kubernetes`, else `steps`.",
+        default="auto",
+        choices=("auto", "none", "steps", "pods"),
     ),
     Key("event_prefix", "string", "First part of the names of namespaced events.", default="mfns"),
     Key(

@@ -11,6 +11,7 @@ one task, such as a KubernetesExecutor's, start nothing on which others depend, 
 from __future__ import annotations
 
 import importlib
+import sys
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -41,27 +42,38 @@ _PODS: Final = (
     "airflow_mlflow_provider.operators.kubernetes.pod_unit",
     "airflow.providers.cncf.kubernetes.operators.pod",
 )
-# By the job that Airflow names when one of its components starts, and by the configuration key `preload`.
+# By the command that starts a component of Airflow, and by what `preload` comes to.
 _MODULES: Final = MappingProxyType(
     {
-        "DagProcessorJob": MappingProxyType({"none": (), "steps": _PARSING, "pods": _PARSING}),
-        "SchedulerJob": MappingProxyType({"none": (), "steps": _STEPS, "pods": (*_STEPS, *_PODS)}),
+        "dag-processor": MappingProxyType({"none": (), "steps": _PARSING, "pods": _PARSING}),
+        "scheduler": MappingProxyType({"none": (), "steps": _STEPS, "pods": (*_STEPS, *_PODS)}),
     }
 )
 
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    """Import what the processes forked from this component will need; Airflow calls it before the component works."""
-    modules = _MODULES.get(getattr(component, "job_type", None) or "")
+    """Import what the processes forked from this component will need; Airflow calls it before the component works.
+
+    The component is a job that does not know its type yet (3.3), so the command line tells which one it is.
+    """
+    modules = _MODULES.get("".join(sys.argv[1:2]))
     if modules is None:
         return
-    from airflow_mlflow_provider.configuration import get
-
-    wanted = modules[get("preload")]
+    wanted = modules[_choice()]
     for module in wanted:
         importlib.import_module(module)
     if _TASK_PROCESS in wanted:
         from airflow_mlflow_provider.runtime.child import prepare_decoders
 
         prepare_decoders()
+
+
+def _choice() -> str:
+    """What the configuration key `preload` comes to: `auto` goes by where steps run that say nothing of it."""
+    from airflow_mlflow_provider.configuration import get
+
+    chosen = str(get("preload"))
+    if chosen != "auto":
+        return chosen
+    return "pods" if get("default_compute") == "kubernetes" else "steps"
