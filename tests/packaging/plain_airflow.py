@@ -63,6 +63,12 @@ class Installation:
         """What a program prints."""
         return self._run(str(self.python), "-c", source, environment=self.environment(home))
 
+    def flow(self, home: Path, file: Path, *arguments: str) -> str:
+        """What a flow's own command prints."""
+        mine = {"METAFLOW_USER": "me", "AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true"}
+        environment = {**self.environment(home), **mine}
+        return self._run(str(self.python), str(file), *arguments, environment=environment)
+
     @staticmethod
     def _run(*command: str, environment: dict[str, str] | None = None) -> str:
         done = subprocess.run(

@@ -126,6 +126,24 @@ def test_a_flow_with_a_foreach_and_a_switch_runs(airflow: PlainAirflow) -> None:
 
 
 @pytest.mark.live
+def test_a_flow_is_deployed_by_its_own_command_and_started_by_it(
+    airflow: PlainAirflow, installation: Installation, tmp_path: Path
+) -> None:
+    file = tmp_path / "hello_flow.py"
+    file.write_text((EXAMPLES.parent / "hello_flow.py").read_text())
+    here = ("--datastore-root", airflow.store)
+    installation.flow(tmp_path, file, *here, "airflow", "create", str(airflow.dags_folder / "HelloFlow.py"))
+    airflow.api.wait_for_dag("HelloFlow", timeout=180)
+    assert airflow.api.import_errors() == {}
+    run_id = airflow.api.trigger_and_wait("HelloFlow", conf={"count": 4})
+    (run,) = Ledger(open_store(airflow.store)).latest("HelloFlow")
+    # The run is one for whoever works without Airflow, too.
+    assert "14" in installation.flow(tmp_path, file, *here, "dump", f"{run}/end")
+    links = airflow.api.links("HelloFlow", run_id, "end")
+    assert str(links["Flow run"]).endswith("/plugin/flow")
+
+
+@pytest.mark.live
 @pytest.mark.parametrize(
     ("name", "task", "value"),
     [
