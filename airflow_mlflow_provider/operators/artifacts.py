@@ -11,7 +11,7 @@ from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.hooks.artifact_store import ArtifactStoreHook
 from airflow_mlflow_provider.hooks.artifact_versions import SCHEME, check_name
 from airflow_mlflow_provider.operators.origin import FLOW_RUN_KEY, ORIGIN_KEY, run_place
-from airflow_mlflow_provider.operators.outcome_facts import value_metrics
+from airflow_mlflow_provider.operators.outcome_facts import partition, value_metrics
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -181,7 +181,12 @@ def publish(
         "try_number": ti.try_number,
     }
     version = hook.publish(name, value, tags=as_list(tags), metadata=metadata, made_by=made_by)
-    facts = {**version.facts(), "pathspec": version.reference, "metrics": value_metrics(value, metadata)}
+    facts = {
+        **version.facts(),
+        "pathspec": version.reference,
+        "metrics": value_metrics(value, metadata),
+        **partition(context),
+    }
     ti.xcom_push(ARTIFACT_KEY, {"artifact": facts["artifact"], "asset": f"{SCHEME}{name}"})
     for asset in context["task"].outlets:
         if getattr(asset, "name", None) == f"{SCHEME}{name}":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,9 @@ from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.store.hashing import digest_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 _MOST_ARTIFACTS = 50
 
@@ -43,6 +46,12 @@ def run_outcome(ledger: Ledger, manifest: FlowManifest, run: str, end: AttemptKe
         "metrics": _first(numbers(done, manifest)),
         "tags": sorted(user_tags(ledger, ledger.run(manifest.flow_name, run))),
     }
+
+
+def partition(context: Context) -> dict[str, str]:
+    """The partition that the DAG run is for, as ``partition_key``; empty for a run of no partition, and before Airflow 3.3."""
+    key = getattr(context.get("dag_run"), "partition_key", None)
+    return {"partition_key": str(key)} if key else {}
 
 
 def value_metrics(value: Any, metadata: Mapping[str, Any] | None) -> dict[str, float]:

@@ -24,7 +24,7 @@ from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.metrics import count_run, count_tasks
 from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
-from airflow_mlflow_provider.operators.outcome_facts import run_outcome
+from airflow_mlflow_provider.operators.outcome_facts import partition, run_outcome
 from airflow_mlflow_provider.operators.planning import instances
 from airflow_mlflow_provider.operators.pod_death import record_pod_death
 from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY, pointer
@@ -393,6 +393,7 @@ class FlowStepOperator(BaseOperator):
         extra = {
             **finish_extra(manifest, work.run, work.task),
             **run_outcome(work.ledger, manifest, work.run, result.tasks[-1].key),
+            **partition(context),
         }
         for asset in self.outlets:
             context["outlet_events"][asset].extra = extra
