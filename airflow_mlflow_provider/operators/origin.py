@@ -4,7 +4,9 @@
 key           meaning
 ============  ======================================================================
 ``origin``    the run, or task, that something was taken over from
-``flow_run``  the run that was started, resumed or tagged
+``flow_run``  the run that was started, resumed or tagged; in a DAG that is no
+              deployed flow, the run of a flow that is the DAG run or part of it,
+              and as ``part`` which part: id of the task group, or of the task
 ============  ======================================================================
 """
 

@@ -99,6 +99,9 @@ class RunStepOperator(FlowStepOperator):
                 self._take_over(self._work(context), context)
         return super().execute(context)
 
+    def _is_told(self, work: UnitTry) -> bool:
+        return work.starts_run or bool(self.inputs_from)
+
     def _part(self, context: Context) -> str:
         if not self.inputs_from:
             return ""

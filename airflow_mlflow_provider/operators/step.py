@@ -23,7 +23,7 @@ from airflow_mlflow_provider.operators.cached import UnitCache
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.metrics import count_run, count_tasks
-from airflow_mlflow_provider.operators.origin import ORIGIN_KEY, origin_of
+from airflow_mlflow_provider.operators.origin import FLOW_RUN_KEY, ORIGIN_KEY, origin_of, run_place
 from airflow_mlflow_provider.operators.outcome_facts import partition, run_outcome
 from airflow_mlflow_provider.operators.planning import instances
 from airflow_mlflow_provider.operators.pod_death import record_pod_death
@@ -99,6 +99,8 @@ class FlowStepOperator(BaseOperator):
         """
         provide_credentials(self.deployment.manifest)
         work, began = self._work(context), time.monotonic()
+        if self._is_told(work):
+            self._tell_run(context, work)
         try:
             result = self._taken_over(work, context) or self._run(work, context)
         except CommandException as error:
@@ -156,6 +158,16 @@ class FlowStepOperator(BaseOperator):
         paths = tuple(map(tuple, self.split["paths"])) if self.split else ((),)
         unit = self.deployment.plan.units[self.unit]
         return UnitTry(self.deployment, unit, paths, context, self.parameters, self._part(context))
+
+    def _is_told(self, work: UnitTry) -> bool:
+        """Whether the instance says which run of the flow is in this DAG run, as nothing is deployed that says so."""
+        manifest = self.deployment.manifest
+        return work.starts_run and bool(manifest.task_group or not manifest.code.digest)
+
+    def _tell_run(self, context: Context, work: UnitTry) -> None:
+        ti = context["ti"]
+        place = run_place(f"{work.flow}/{work.run}", {"dag_id": ti.dag_id, "dag_run_id": ti.run_id})
+        ti.xcom_push(FLOW_RUN_KEY, {**place, "part": self._part(context)})
 
     def _part(self, context: Context) -> str:
         """Which part of the DAG run the flow's run is, if it is not all of it."""

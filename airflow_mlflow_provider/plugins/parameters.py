@@ -10,6 +10,14 @@ MOST_ITEMS = 200
 
 DagId = Annotated[str, Path(pattern=r"^[\w.-]+$", max_length=250, description="Id of the DAG.")]
 DagRunId = Annotated[str, Path(max_length=250, description="Airflow's id of the DAG run.")]
+Part = Annotated[
+    str,
+    Query(
+        pattern=r"^[\w.-]*$",
+        max_length=260,
+        description="Which part of the DAG run, where it has runs of several flows: id of the task group or task.",
+    ),
+]
 StepName = Annotated[
     str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200, description="Name of the step.")
 ]

@@ -30,7 +30,7 @@ def deployment_store() -> Store:
     Raises:
         MetaflowNotFound: It is not configured.
     """
-    return store_at(_root())
+    return store_at(configured_store())
 
 
 def deployed_manifest(dag_id: str) -> FlowManifest:
@@ -42,14 +42,19 @@ def deployed_manifest(dag_id: str) -> FlowManifest:
     record = Deployments(deployment_store()).find(dag_id)
     if record is None:
         raise MetaflowNotFound(
-            f"No flow is deployed as the DAG {dag_id} from {_root()}.",
+            f"No flow is deployed as the DAG {dag_id} from {configured_store()}.",
             fix="Deploy it with `airflow create`; a DAG that is no flow has no such page.",
             where={"dag": dag_id},
         )
     return record.flow_manifest()
 
 
-def _root() -> str:
+def configured_store() -> str:
+    """URL of the store that the API server is configured with.
+
+    Raises:
+        MetaflowNotFound: It is not configured.
+    """
     root = get("datastore_root")
     if not root:
         raise MetaflowNotFound(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +14,7 @@ from airflow_mlflow_provider.plan.manifest import encode
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.xcom.values import ValueStore
 from tests.dag.deployed import manifest_from
+from tests.services.airflow_api import AirflowApi
 from tests.services.browser import logged_in_page, screenshot
 from tests.services.parts import PartsSite
 from tests.services.waiting import wait_until
@@ -29,6 +30,14 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 def add(parts_site: PartsSite, name: str, *dag_ids: str) -> None:
     """Put an example into the DAGs folder, with the flows that it may need."""
     parts_site.add(EXAMPLES / "airflow_parts" / f"{name}.py", *(dag_ids or (name,)), beside="[!e]*_flow.py")
+
+
+def asked(api: AirflowApi, dag_id: str, run_id: str, rest: str = "") -> dict[str, Any]:
+    """What our JSON API says of a run."""
+    answer = api.client.get(f"/flows/api/dags/{dag_id}/runs/{quote(run_id, safe='')}{rest}")
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def test_a_published_version_starts_the_dag_that_is_scheduled_on_it(parts_site: PartsSite) -> None:
@@ -113,6 +122,17 @@ def test_a_whole_flow_is_a_task_group_of_another_dag(parts_site: PartsSite) -> N
     assert api.xcom("example_flow_task_group", run_id, "best") == 0.3
     run = Ledger(parts_site.store).latest("PriceFlow")[0]
     assert api.xcom("example_flow_task_group", run_id, "approve") == f"approved PriceFlow/{run}"
+    whole = asked(api, "example_flow_task_group", run_id)
+    assert (whole["pathspec"], whole["parts"], whole["status"]) == (
+        f"PriceFlow/{run}",
+        ["search"],
+        "succeeded",
+    )
+    assert not whole["may_resume"]
+    instance = asked(api, "example_flow_task_group", run_id, "/instances/search.choose/-1?part=search")
+    assert [(task["step"], task["state"]) for task in instance["tasks"]] == [("choose", "succeeded")]
+    tab = f"/flows/view/task/example_flow_task_group/{quote(run_id, safe='')}/search.choose/-1"
+    assert 'data-part="search"' in api.client.get(tab).text
     api.clear("example_flow_task_group", run_id, ["search.choose"], downstream=True)
     api.wait_for_run("example_flow_task_group", run_id)
     assert Ledger(parts_site.store).attempts("PriceFlow", run, "choose", "0") == [0, 1]
@@ -123,6 +143,12 @@ def test_steps_of_a_flow_are_tasks_of_another_dag(parts_site: PartsSite) -> None
     api = parts_site.airflow.api
     run_id = api.trigger_and_wait("example_flow_steps")
     whole, again = (api.xcom("example_flow_steps", run_id, task) for task in ("check", "check_again"))
+    both = asked(api, "example_flow_steps", run_id)
+    assert (both["pathspec"], both["parts"]) == ("/".join(whole.split("/")[:2]), ["", "check_again"])
+    part = asked(api, "example_flow_steps", run_id, "?part=check_again")
+    assert part["pathspec"] == "/".join(again.split("/")[:2])
+    instance = asked(api, "example_flow_steps", run_id, "/instances/check_again/-1?part=check_again")
+    assert [task["step"] for task in instance["tasks"]] == ["check"]
     ledger = Ledger(parts_site.store)
     assert ledger.run("QuoteFlow", again.split("/")[1]).origin == whole.split("/")[1]
     origin = api.links("example_flow_steps", run_id, "check_again")["Origin run"]

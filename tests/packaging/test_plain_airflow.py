@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -121,8 +122,8 @@ def test_a_flow_with_a_foreach_and_a_switch_runs(airflow: PlainAirflow) -> None:
     end = ledger.run_end("PlainFlow", run)
     assert end is not None
     assert end.status == "succeeded"
-    shown = airflow.api.client.get(f"/flows/view/PlainFlow/{run_id}")
-    assert shown.status_code in (200, 307), shown.text
+    shown = airflow.api.client.get(f"/flows/api/dags/PlainFlow/runs/{quote(run_id, safe='')}")
+    assert shown.json()["pathspec"] == f"PlainFlow/{run}", shown.text
 
 
 @pytest.mark.live

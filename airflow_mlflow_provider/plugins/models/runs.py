@@ -69,6 +69,7 @@ class RunView(BaseModel):
         tags: What users tagged it with.
         system_tags: Tags that stay.
         steps: Its steps, in the order of the graph.
+        parts: In a DAG of somebody else's, the parts of the DAG run that are runs of flows; this is one of them.
         may_resume: Whether the user may start a run of the DAG, and the run has ended.
         may_edit: Whether the user may change the run's tags.
     """
@@ -91,6 +92,7 @@ class RunView(BaseModel):
     tags: list[str]
     system_tags: list[str]
     steps: list[StepOutline]
+    parts: list[str]
     may_resume: bool
     may_edit: bool
 

@@ -71,7 +71,7 @@ class CodeReader:
         return self._package(self._other) if self._other else _NONE
 
     def _package(self, record: RunRecord) -> Package:
-        return read_package(self._run.deployed.store, record.code) if record.code else _NONE
+        return read_package(self._run.store, record.code) if record.code else _NONE
 
     def _file(self, path: str) -> CodeFile:
         mine, theirs = self._mine.files.get(path), self._theirs.files.get(path)

@@ -9,6 +9,7 @@ from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import parse_task_id
 from airflow_mlflow_provider.plugins.models.instances import InstanceTask, InstanceView
 from airflow_mlflow_provider.plugins.reading.labels import Labels
+from airflow_mlflow_provider.plugins.reading.parts import steps_of_task
 from airflow_mlflow_provider.plugins.reading.run import RunReader
 
 _MOST_TASKS = 500
@@ -24,7 +25,8 @@ def instance_view(run: RunReader, task_id: str, map_index: int) -> InstanceView:
     """
     deployment = Deployment(run.manifest)
     width = min(run.manifest.limits.max_map_width, conf.getint("core", "max_map_length"))
-    found = instance_of(run.ledger, deployment, run.run, task_id, map_index, width)
+    name = _unit_name(run, deployment, task_id)
+    found = instance_of(run.ledger, deployment, run.run, name, map_index, width)
     tasks = _tasks(run, found) if found else []
     return InstanceView(
         run=f"{run.flow}/{run.run}",
@@ -34,6 +36,15 @@ def instance_view(run: RunReader, task_id: str, map_index: int) -> InstanceView:
         task_count=len(tasks),
         note="" if tasks else _why_none(task_id, found, deployment),
     )
+
+
+def _unit_name(run: RunReader, deployment: Deployment, task_id: str) -> str:
+    """What the flow's own DAG calls the task; in another one it may be in a group, or be called as its author liked."""
+    if run.parts:
+        own = task_id.removeprefix(f"{run.manifest.task_group}.")
+        told = () if own in deployment.plan.units else steps_of_task(run.dag_id, run.dag_run_id, task_id)
+        return next((deployment.plan.unit_of(step).name for step in told if step in run.graph), own)
+    return task_id
 
 
 def _tasks(run: RunReader, instance: Instance) -> list[InstanceTask]:

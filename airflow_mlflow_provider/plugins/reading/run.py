@@ -25,9 +25,10 @@ from airflow_mlflow_provider.plugins.models.runs import (
     StepOutline,
     StepStatus,
 )
-from airflow_mlflow_provider.plugins.parameters import DagId, DagRunId
+from airflow_mlflow_provider.plugins.parameters import DagId, DagRunId, Part
+from airflow_mlflow_provider.plugins.reading.parts import RunPart, checked, parts_of
 from airflow_mlflow_provider.plugins.reading.surveys import survey, survey_all
-from airflow_mlflow_provider.plugins.stores import deployed_manifest, ledger_at
+from airflow_mlflow_provider.plugins.stores import configured_store, deployed_manifest, ledger_at
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
 from airflow_mlflow_provider.store.survey import SurveyedTask
 
@@ -40,17 +41,38 @@ class RunReader:
     Args:
         dag_id: The DAG.
         run_id: Airflow's id of the DAG run.
+        part: In a DAG of somebody else's, which of the DAG run's parts; by default the one that began first.
 
     Raises:
-        MetaflowNotFound: No flow is deployed as this DAG, or the run has not begun.
+        MetaflowNotFound: No flow is deployed as this DAG or part of it, or the run has not begun.
     """
 
-    def __init__(self, dag_id: DagId, run_id: DagRunId) -> None:
+    def __init__(self, dag_id: DagId, run_id: DagRunId, part: Part = "") -> None:
         self.dag_id, self.dag_run_id = dag_id, run_id
-        self.deployed = deployed_manifest(dag_id)
-        self.ledger = ledger_at(self.deployed.store)
-        self.flow = self.deployed.flow_name
-        self.run = airflow_run_id(dag_id, run_id)
+        self.parts: list[RunPart] = []
+        try:
+            deployed = deployed_manifest(dag_id)
+        except MetaflowNotFound:
+            self.parts = parts_of(dag_id, run_id)
+            if not self.parts:
+                raise
+            self.store = configured_store()
+            self.ledger = ledger_at(self.store)
+            _, self.flow, self.run = checked(self.ledger, self._chosen(part), dag_id, run_id)
+        else:
+            self.store, self.flow = deployed.store, deployed.flow_name
+            self.ledger = ledger_at(self.store)
+            self.run = airflow_run_id(dag_id, run_id)
+
+    def _chosen(self, part: str) -> RunPart:
+        named = [one for one in self.parts if one.name == part]
+        if part and not named:
+            raise MetaflowNotFound(
+                f"The DAG run has no part {part}, or it has not begun.",
+                fix=f"Ask for one of {', '.join(one.name for one in self.parts)}.",
+                where={"dag": self.dag_id, "run": self.dag_run_id},
+            )
+        return (named or self.parts)[0]
 
     @functools.cached_property
     def record(self) -> RunRecord:
@@ -112,7 +134,9 @@ class RunReader:
             tags=sorted(user_tags(self.ledger, record)),
             system_tags=sorted(record.system_tags),
             steps=outline(manifest),
-            may_resume=end is not None and asker.may("POST", self.dag_id),
+            parts=[part.name for part in self.parts],
+            # Airflow resumes DAG runs of a flow's own DAG; a part of another one is resumed on a laptop.
+            may_resume=end is not None and not self.parts and asker.may("POST", self.dag_id),
             may_edit=asker.may("PUT", self.dag_id),
         )
 
@@ -120,7 +144,7 @@ class RunReader:
         """How its steps stand."""
         begun = set(self.ledger.steps(self.flow, self.run))
         steps = [name for name in self.graph.topological() if name in begun]
-        surveys = survey_all(self.deployed.store, self.flow, self.run, steps, self._settled_at())
+        surveys = survey_all(self.store, self.flow, self.run, steps, self._settled_at())
         return RunProgress(
             status=self.status,
             steps=[self._step(name, tasks) for name, tasks in zip(steps, surveys, strict=True)],
@@ -138,7 +162,7 @@ class RunReader:
                 fix=f"Ask for one of {', '.join(self.graph.steps)}.",
                 where={"flow": self.flow, "step": step},
             )
-        return survey(self.deployed.store, self.flow, self.run, step, self._settled_at())
+        return survey(self.store, self.flow, self.run, step, self._settled_at())
 
     def state(self, task: SurveyedTask) -> str:
         """State of a task; one that began and never ended is ``interrupted`` once its run has ended."""

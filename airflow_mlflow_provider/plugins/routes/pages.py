@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
 from airflow_mlflow_provider.cards.page import STATIC as CARD_STATIC
 from airflow_mlflow_provider.plugins.access import LOGGED_IN, READS_DAG, READS_RUN, READS_TASKS
-from airflow_mlflow_provider.plugins.parameters import DagId, DagRunId
+from airflow_mlflow_provider.plugins.parameters import DagId, DagRunId, Part
+from airflow_mlflow_provider.plugins.reading.parts import part_of_task
 
 _STATIC = Path(__file__).parent.parent / "static"
 _FILES = {
@@ -27,9 +29,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/view/run/{dag_id}/{run_id}", dependencies=[READS_RUN])
-def run_page(request: Request, dag_id: DagId, run_id: DagRunId) -> HTMLResponse:
+def run_page(request: Request, dag_id: DagId, run_id: DagRunId, part: Part = "") -> HTMLResponse:
     """The tab of a DAG run."""
-    return _page(request)
+    return _page(request, part)
 
 
 @router.get("/view/task/{dag_id}/{run_id}/{task_id}/{map_index}", dependencies=[READS_TASKS])
@@ -37,7 +39,8 @@ def task_page(
     request: Request, dag_id: DagId, run_id: DagRunId, task_id: str, map_index: str
 ) -> HTMLResponse:
     """The tab of a task instance; where it is not mapped, Airflow leaves the placeholder of the index in the address."""
-    return _page(request)
+    index = int(map_index) if map_index.isdecimal() else -1
+    return _page(request, part_of_task(dag_id, run_id, task_id, index))
 
 
 @router.get("/view/flow/{dag_id}", dependencies=[READS_DAG])
@@ -70,7 +73,7 @@ def openapi(request: Request) -> JSONResponse:
     return JSONResponse({**document, "servers": [{"url": request.scope.get("root_path", "")}]})
 
 
-def _page(request: Request) -> HTMLResponse:
+def _page(request: Request, part: str = "") -> HTMLResponse:
     """One page for all views: an empty one with the bundle, whose place follows from where the application is mounted."""
     root = request.scope.get("root_path", "")
     version = _version()
@@ -79,7 +82,7 @@ def _page(request: Request) -> HTMLResponse:
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Flow</title>'
         '<link rel="icon" href="data:,">'
         f'<link rel="stylesheet" href="{root}/static/views.css?v={version}"></head>'
-        f'<body data-root="{root}"><div id="page"></div>'
+        f'<body data-root="{root}" data-part="{html.escape(part)}"><div id="page"></div>'
         f'<script src="{root}/static/views.js?v={version}"></script></body></html>'
     )
 

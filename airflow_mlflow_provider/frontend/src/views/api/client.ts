@@ -4,6 +4,9 @@ import type { Get, Post } from "./schema";
 /** Where the application is mounted in Airflow, such as `/flows`. */
 export const root = document.body.dataset["root"] ?? "";
 
+/** Which part of the DAG run the page is about, where that has runs of several flows; else empty. */
+const part = document.body.dataset["part"] ?? "";
+
 /** An answer that is no success; `status` 0 where the server could not be reached. */
 export class ApiError extends Error {
   constructor(
@@ -27,6 +30,7 @@ export function address(path: string, parts: object, query: object = {}): string
       if (one !== undefined && one !== null && one !== "") search.append(name, String(one));
     }
   }
+  if (part && path.includes("{run_id}")) search.append("part", part);
   return `${root}${filled}${search.size ? `?${search}` : ""}`;
 }
 

@@ -313,6 +313,7 @@ export interface RunView {
   tags: string[];
   system_tags: string[];
   steps: StepOutline[];
+  parts: string[];
   may_resume: boolean;
   may_edit: boolean;
 }
@@ -446,20 +447,20 @@ export interface Get {
   "/api/dags/{dag_id}/numbers": { path: { dag_id: string }; query: Record<string, never>; answer: NumericArtifacts };
   "/api/dags/{dag_id}/reuse": { path: { dag_id: string }; query: { runs?: number }; answer: ReuseView };
   "/api/dags/{dag_id}/runs": { path: { dag_id: string }; query: { cursor?: string; limit?: number }; answer: RunPage };
-  "/api/dags/{dag_id}/runs/{run_id}": { path: { dag_id: string; run_id: string }; query: Record<string, never>; answer: RunView };
-  "/api/dags/{dag_id}/runs/{run_id}/code": { path: { dag_id: string; run_id: string }; query: { other?: string }; answer: CodeView };
-  "/api/dags/{dag_id}/runs/{run_id}/code/file": { path: { dag_id: string; run_id: string }; query: { path: string; other?: string }; answer: CodeText };
-  "/api/dags/{dag_id}/runs/{run_id}/instances/{task_id}/{map_index}": { path: { task_id: string; map_index: number; dag_id: string; run_id: string }; query: Record<string, never>; answer: InstanceView };
-  "/api/dags/{dag_id}/runs/{run_id}/progress": { path: { dag_id: string; run_id: string }; query: Record<string, never>; answer: RunProgress };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks": { path: { step: string; dag_id: string; run_id: string }; query: { under?: string; value?: string; state?: string[]; cursor?: string; limit?: number }; answer: TaskPage };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}": { path: { task: string; step: string; dag_id: string; run_id: string }; query: Record<string, never>; answer: TaskView };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/artifacts": { path: { task: string; dag_id: string; run_id: string; step: string }; query: { name?: string; cursor?: string; limit?: number }; answer: ArtifactPage };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards": { path: { task: string; attempt: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: CardList };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: Record<string, unknown> };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}/page": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: string };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/circumstances": { path: { task: string; attempt: number; dag_id: string; run_id: string; step: string }; query: Record<string, never>; answer: Circumstances };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/logs/{stream}": { path: { task: string; attempt: number; stream: "stdout" | "stderr"; dag_id: string; run_id: string; step: string }; query: { start?: number | null; end?: number | null }; answer: LogPage };
-  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/inputs": { path: { step: string; task: string; dag_id: string; run_id: string }; query: { cursor?: string; limit?: number }; answer: InputPage };
+  "/api/dags/{dag_id}/runs/{run_id}": { path: { dag_id: string; run_id: string }; query: { part?: string }; answer: RunView };
+  "/api/dags/{dag_id}/runs/{run_id}/code": { path: { dag_id: string; run_id: string }; query: { other?: string; part?: string }; answer: CodeView };
+  "/api/dags/{dag_id}/runs/{run_id}/code/file": { path: { dag_id: string; run_id: string }; query: { path: string; other?: string; part?: string }; answer: CodeText };
+  "/api/dags/{dag_id}/runs/{run_id}/instances/{task_id}/{map_index}": { path: { task_id: string; map_index: number; dag_id: string; run_id: string }; query: { part?: string }; answer: InstanceView };
+  "/api/dags/{dag_id}/runs/{run_id}/progress": { path: { dag_id: string; run_id: string }; query: { part?: string }; answer: RunProgress };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks": { path: { step: string; dag_id: string; run_id: string }; query: { under?: string; value?: string; state?: string[]; cursor?: string; limit?: number; part?: string }; answer: TaskPage };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}": { path: { task: string; step: string; dag_id: string; run_id: string }; query: { part?: string }; answer: TaskView };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/artifacts": { path: { task: string; dag_id: string; run_id: string; step: string }; query: { name?: string; cursor?: string; limit?: number; part?: string }; answer: ArtifactPage };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards": { path: { task: string; attempt: number; dag_id: string; run_id: string; step: string }; query: { part?: string }; answer: CardList };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: { part?: string }; answer: Record<string, unknown> };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/cards/{index}/page": { path: { task: string; attempt: number; index: number; dag_id: string; run_id: string; step: string }; query: { part?: string }; answer: string };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/circumstances": { path: { task: string; attempt: number; dag_id: string; run_id: string; step: string }; query: { part?: string }; answer: Circumstances };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/attempts/{attempt}/logs/{stream}": { path: { task: string; attempt: number; stream: "stdout" | "stderr"; dag_id: string; run_id: string; step: string }; query: { start?: number | null; end?: number | null; part?: string }; answer: LogPage };
+  "/api/dags/{dag_id}/runs/{run_id}/steps/{step}/tasks/{task}/inputs": { path: { step: string; task: string; dag_id: string; run_id: string }; query: { cursor?: string; limit?: number; part?: string }; answer: InputPage };
   "/api/dags/{dag_id}/trend": { path: { dag_id: string }; query: { step: string; name: string; runs?: number }; answer: TrendView };
   "/api/flows": { path: Record<string, never>; query: { text?: string; cursor?: string; limit?: number }; answer: FlowPage };
   "/api/search": { path: Record<string, never>; query: { query: string; by?: "pathspec" | "tag" | "artifact"; cursor?: string; limit?: number }; answer: FindingPage };
@@ -467,7 +468,7 @@ export interface Get {
 }
 
 export interface Patch {
-  "/api/dags/{dag_id}/runs/{run_id}/tags": { path: { dag_id: string; run_id: string }; query: Record<string, never>; body: TagChange; answer: TagsView };
+  "/api/dags/{dag_id}/runs/{run_id}/tags": { path: { dag_id: string; run_id: string }; query: { part?: string }; body: TagChange; answer: TagsView };
 }
 
 export interface Post {

@@ -23,8 +23,20 @@ export function Head({ run, status, changed }: { run: RunView; status: string; c
       {run.reason && status !== "succeeded" && <p class="run-reason">{run.reason}</p>}
       {run.doc && <div class="markdown run-doc" dangerouslySetInnerHTML={{ __html: markdown(run.doc) }} />}
       <Tags key={run.tags.join("\n")} run={run} changed={changed} />
+      {run.parts.length > 1 && <Parts run={run} />}
       {run.may_resume && <Resume dagId={run.dag_id} runId={run.dag_run_id} steps={run.steps} />}
     </header>
+  );
+}
+
+/** The other flows in the same DAG run, where that is not a flow's own. */
+function Parts({ run }: { run: RunView }) {
+  const shown = new URLSearchParams(location.search).get("part") || run.parts[0];
+  return (
+    <nav class="run-facts" aria-label="Flows in this DAG run">
+      Flows in this DAG run:{" "}
+      {run.parts.map((name) => (name === shown ? <b key={name}>{name || "its own steps"} </b> : <a key={name} href={`?part=${encodeURIComponent(name)}`}>{name || "its own steps"} </a>))}
+    </nav>
   );
 }
 
