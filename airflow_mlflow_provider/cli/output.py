@@ -60,6 +60,11 @@ class RunPrinter:
                 self._attribute_file, flow_name=run.flow, run_id=run.run, metadata=self._session.store_url
             )
         self._session.note(f"Run {run.flow}/{run.run} by {run.user}, artifacts in {self._session.store_url}")
+        in_pods = [node.name for node in self._session.graph if node.decorator("kubernetes")]
+        if in_pods:
+            self._session.note(
+                f"On this machine, in no pod: {', '.join(in_pods)}. For pods: python {self._session.file.name} airflow create"
+            )
         if self._colored and not self._quiet and os.environ.get("TERM") != "dumb":
             from airflow_mlflow_provider.cli.progress import ProgressDisplay
 

@@ -31,6 +31,7 @@ from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY,
 from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
 from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.operators.verdict import gang_width, verdict
+from airflow_mlflow_provider.operators.version_check import check_version
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element
 from airflow_mlflow_provider.plan.scopes import is_tolerant
@@ -214,6 +215,8 @@ class FlowStepOperator(BaseOperator):
         from airflow_mlflow_provider.runtime.unit import run_unit
 
         cause = fallback or (_LOST if work.attempt.is_fallback else None)
+        if cause is None:
+            check_version(self.deployment.manifest)
         several = len(work.paths) > 1 or work.unit.kind != "single"
 
         def emit(key: AttemptKey, stream: str, line: bytes) -> None:

@@ -246,6 +246,11 @@ def test_with_after_the_command_adds_the_decorator(tmp_path: Path, words: tuple[
     assert manifest.graph["start"].decorator("retry") is not None
 
 
+def test_steps_that_would_be_pods_are_told_once_with_the_way_to_get_them(tmp_path: Path) -> None:
+    run = FlowFile(tmp_path, WITH).run("--with", "kubernetes:cpu=2").succeeded()
+    assert run.stderr.count("in no pod: start. For pods: python flow.py airflow create") == 1
+
+
 def test_with_after_the_command_needs_a_decorator(tmp_path: Path) -> None:
     assert "--with" in FlowFile(tmp_path, WITH).run("--with").failed(2).stderr
 
