@@ -25,7 +25,6 @@ from airflow_mlflow_provider.operators.planning import PlanningOperator
 from airflow_mlflow_provider.operators.step import FlowStepOperator
 from airflow_mlflow_provider.plan.deployment import DEFAULT_EXIT_HOOK_TIMEOUT, Deployment
 from airflow_mlflow_provider.plan.manifest import FlowManifest
-from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.plan.units import Group, planning_task
 
 if TYPE_CHECKING:
@@ -157,17 +156,12 @@ class TaskBuilder:
                     task_id=planning_task(split),
                     deployment=self._deployment,
                     split=self._plan.unit_of(split).name,
-                    trigger_rule="all_done" if self._tolerates_loss(split) else "none_failed",
+                    trigger_rule="all_done",
                 )
                 planning.set_upstream(opener)
                 opener = planning
             self._lists[split] = opener.output
         return self._lists[split]
-
-    def _tolerates_loss(self, step: str) -> bool:
-        """Whether a failure of a step under one index path leaves the flow able to go on under the others."""
-        graph = self._deployment.manifest.graph
-        return any(is_tolerant(graph, split) for split in graph[step].frames)
 
     def _arguments(self, name: str) -> dict[str, Any]:
         unit, manifest = self._plan.units[name], self._deployment.manifest

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, splits_of
 from airflow_mlflow_provider.operators.unit_try import UnitTry
+from airflow_mlflow_provider.operators.upstream import any_failed, succeeded
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element, Split, elements
 
@@ -18,7 +19,8 @@ from airflow_mlflow_provider.plan.elements import Element, Split, elements
 class PlanningOperator(BaseOperator):
     """Gathers the index paths that all instances of a mapped split opened, as one flat list.
 
-    Airflow has no flat map over XComs: expanding over a mapped task gives one instance per upstream *list*.
+    Airflow has no flat map over XComs: expanding over a mapped task gives one instance per upstream *list*. It starts when all
+    instances have ended, however they have, so that a failure under one index path is none of another's.
 
     Args:
         deployment: The flow.
@@ -34,15 +36,22 @@ class PlanningOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[Element]:
         """The list that the inner scope is expanded over, in lexicographic order of the index paths."""
-        # A list of task ids gives a list of values, also where only one instance has one.
-        task = self.deployment.manifest.airflow_task(self.split)
-        pointers = context["ti"].xcom_pull(task_ids=[task], key=POINTER_KEY)
-        splits = self._current(splits_of(pointers), context)
+        splits = self._current(splits_of(self._pointers(context["ti"])), context)
         found = instances(self.deployment, splits)
         self.log.info(
             "%s opened %d index paths in all.", self.split, sum(len(each["paths"]) for each in found)
         )
         return found
+
+    def _pointers(self, ti: Any) -> list[Any]:
+        """What the instances left that have succeeded; the inner scope of those that failed is left out."""
+        task = self.deployment.manifest.airflow_task(self.split)
+        if any_failed(ti, [task]):
+            # One that was cleared, and not started again as what comes before it failed, still has what it left the first time.
+            indexes = succeeded(ti, task)
+            return [ti.xcom_pull(task_ids=task, key=POINTER_KEY, map_indexes=index) for index in indexes]
+        # A list of task ids gives a list of values, also where only one instance has one.
+        return list(ti.xcom_pull(task_ids=[task], key=POINTER_KEY))
 
     def _current(self, splits: list[Split], context: Context) -> list[Split]:
         """Without those of a run before a clear, after which a switch took another way.

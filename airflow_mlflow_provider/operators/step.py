@@ -396,6 +396,8 @@ class FlowStepOperator(BaseOperator):
 
     def _refuse_lost_paths(self, work: UnitTry) -> None:
         """Of a shard some of whose splits failed before, the others have been done; the instance has failed all the same."""
+        if work.lost_paths == work.paths:
+            raise AirflowFailException("Nothing was run, as what comes before this failed.")
         if work.lost_paths:
             raise AirflowFailException(
                 f"{len(work.lost_paths)} of {len(work.paths)} splits were not run, as what comes before them failed."

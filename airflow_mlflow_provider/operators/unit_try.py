@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowNotFound
 from airflow_mlflow_provider.operators.attempt import Attempt, attempt_of
 from airflow_mlflow_provider.operators.new_run import new_run
-from airflow_mlflow_provider.operators.pointer import POINTER_KEY
+from airflow_mlflow_provider.operators.upstream import any_failed
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import IndexPath, airflow_run_id, task_id
 from airflow_mlflow_provider.plan.manifest import decode
@@ -107,13 +107,16 @@ class UnitTry:
         """Those index paths of the instance for which no switch took another way, and whose inputs have not failed.
 
         Raises:
-            MetaflowDataMissing: A parent that must have finished has no record; of a shard, such a path is left out, and
-                is one of :attr:`lost_paths` from then on.
+            MetaflowDataMissing: A parent that must have finished has no record. Where the unit goes on without those, such a
+                path is left out instead, and is one of :attr:`lost_paths` from then on.
         """
         if not self.unit.conditional and not self._inputs_failed:
             return self.paths
         from airflow_mlflow_provider.runtime.parents import chosen_parents
 
+        if len(self.paths) == 1 and self._own_inputs_failed:
+            self.lost_paths = self.paths
+            return ()
         graph = self.pinned.manifest.graph
         inner = (0,) if self.unit.kind == "gang" else ()
         chosen: list[IndexPath] = []
@@ -134,14 +137,25 @@ class UnitTry:
     @cached_property
     def _inputs_failed(self) -> bool:
         """Whether the inputs of an index path may have failed: what comes before this instance has not all succeeded."""
-        if not self.unit.goes_on:
-            return False
-        if any(self._deployed.plan.units[name].frames != self.unit.frames for name in self.unit.after):
-            return True  # the join of a foreach that does without some of its splits: the records know
-        found = self._ti.xcom_pull(
-            task_ids=list(self.unit.after), key=POINTER_KEY, map_indexes=self._ti.map_index
+        return self.unit.goes_on and (
+            self._own_inputs_failed or any_failed(self._ti, self._before(own=False))
         )
-        return any(value is None for value in found)
+
+    @cached_property
+    def _own_inputs_failed(self) -> bool:
+        """Whether what comes before this instance on the same index paths has not all succeeded."""
+        index = self._ti.map_index if self.unit.frames else None
+        return self.unit.goes_on and any_failed(self._ti, self._before(own=True), index)
+
+    def _before(self, own: bool) -> list[str]:
+        """Airflow tasks that come before the unit's: those of its own scope, or those of scopes inside it."""
+        plan, manifest = self._deployed.plan, self._deployed.manifest
+        names = {*self.unit.after, *([plan.unit_of(self.unit.closes).name] if self.unit.closes else [])}
+        return sorted(
+            manifest.airflow_task(name)
+            for name in names
+            if (plan.units[name].frames == self.unit.frames) is own
+        )
 
     def request(self, paths: tuple[IndexPath, ...], fallback: str | None = None) -> UnitRequest:
         """What the runner is asked to do.

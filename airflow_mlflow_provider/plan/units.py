@@ -141,7 +141,7 @@ def plan_units(graph: FlowGraph, fuse: bool = False, sharded: bool = False) -> P
     stages = _stages(graph, order)
     conditional = conditional_steps(graph)
     units = {
-        chain[0]: _unit(graph, chain, owner, stages[chain[0]], conditional, sharded)
+        chain[0]: _unit(graph, chain, owner, stages, conditional, sharded)
         for chain in sorted(chains, key=lambda chain: order.index(chain[0]))
     }
     return Plan(units=units, groups=_groups(units), planned=_planned(units))
@@ -151,23 +151,20 @@ def _unit(
     graph: FlowGraph,
     steps: tuple[str, ...],
     owner: Mapping[str, str],
-    stage: int,
+    stages: Mapping[str, int],
     conditional: frozenset[str],
     sharded: bool,
 ) -> Unit:
     first, last = graph[steps[0]], graph[steps[-1]]
     frames = scope(graph, first.name)
     before = _before(graph, first)
-    among_shards = (
-        sharded and bool(frames and before) and all(scope(graph, name) == frames for name in before)
-    )
-    rule = "all_done" if among_shards else _trigger_rule(graph, first, conditional)
+    rule = _trigger_rule(graph, first, conditional, stages, sharded)
     closes = first.matching_split if first.matching_split and graph[first.matching_split].is_split else None
     return Unit(
         steps=steps,
         kind=_kind(graph, steps),
         frames=frames,
-        stage=stage,
+        stage=stages[first.name],
         after=tuple(dict.fromkeys(owner[name] for name in before)),
         trigger_rule=rule,
         conditional=first.name in conditional,
@@ -194,15 +191,25 @@ def _before(graph: FlowGraph, node: StepNode) -> tuple[str, ...]:
     )
 
 
-def _trigger_rule(graph: FlowGraph, node: StepNode, conditional: frozenset[str]) -> TriggerRule:
+def _trigger_rule(
+    graph: FlowGraph,
+    node: StepNode,
+    conditional: frozenset[str],
+    stages: Mapping[str, int],
+    sharded: bool,
+) -> TriggerRule:
     """See "Mapping" in AIRFLOW.md: any other rule makes the index paths of a group wait for each other."""
     around, before = scope(graph, node.name), _before(graph, node)
-    below = any(len(scope(graph, name)) > len(around) for name in before)
-    if below and any(is_tolerant(graph, split) for split in (*around, node.matching_split)):
-        # Which splits it can do without, the records say; and a failure under one index path is none of another's.
-        return "all_done"
+    if around and before:
+        # Airflow looks at this index path alone only within a group; a failure under one of them is none of another's.
+        apart = any((scope(graph, name), stages[name]) != (around, stages[node.name]) for name in before)
+        # A shard in which a split has failed has failed; the others of it go on where the join can do with them.
+        shared = sharded or any(is_tolerant(graph, split) for split in around)
+        return "all_done" if apart or shared else "none_failed"
     if around:
         return "none_failed"
+    if is_tolerant(graph, node.matching_split):
+        return "all_done"  # which splits it can do without, the records say
     if any(len(scope(graph, name)) for name in before):
         return "none_failed"
     skippable = node.name in conditional or any(name in conditional for name in before)

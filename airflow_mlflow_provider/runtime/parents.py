@@ -47,7 +47,7 @@ class _Finder:
             record = self._last(name, self.path[:-1] if opens_frame else self.path)
             if record is not None and self._chose(record):
                 return [record]
-        if any(self.graph[name].kind == "switch" for name in self._ancestors()):
+        if self._left_out(self.node.name, self.path):
             return None
         raise self._missing(f"none of {', '.join(self.node.in_funcs)} has finished")
 
@@ -56,7 +56,7 @@ class _Finder:
         split = self.graph[self.node.matching_split or ""]
         opener = self._last(split.name, self.path)
         if opener is None or opener.transition is None or not self._is_current(opener):
-            if self._may_be_skipped(split):
+            if self._left_out(split.name, self.path):
                 return None
             raise self._missing(f"{split.name} has not finished")
         if split.is_split:
@@ -68,7 +68,7 @@ class _Finder:
         found: dict[int, AttemptKey] = {}
         several = len(self.node.in_funcs) > 1
         for name in self.node.in_funcs:
-            # Which of them failed only the records say, and only here may one have.
+            # Which of them came here, and not elsewhere, only the records say.
             read = several or tolerant or self._is_choice(name)
             for record in self._under(name) if read else ():
                 if self._chose(record):
@@ -110,7 +110,7 @@ class _Finder:
         return self.ledger.done(iterations[max(iterations)]) if iterations else None
 
     def _keys_under(self, step: str) -> dict[int, AttemptKey]:
-        keys = self.ledger.newest_done_keys(self.key_flow, self.run, step)
+        keys, _ = self.ledger.newest_finished_keys(self.key_flow, self.run, step)
         paths = ((parse_task_id(task)[0], key) for task, key in keys.items())
         return {path[-1]: key for path, key in paths if path[:-1] == self.path and path}
 
@@ -147,18 +147,23 @@ class _Finder:
     def _is_choice(self, step: str) -> bool:
         return self.graph[step].kind == "switch"
 
-    def _ancestors(self) -> set[str]:
-        seen: set[str] = set()
-        waiting = list(self.node.in_funcs)
-        while waiting:
-            name = waiting.pop()
-            if name not in seen:
-                seen.add(name)
-                waiting += self.graph[name].in_funcs
-        return seen
+    def _left_out(self, step: str, path: IndexPath) -> bool:
+        """Whether switches have decided that a step has no task on a path, rather than a failure before it."""
+        node = self.graph[step]
+        if node.has_inputs:
+            split = node.matching_split or ""
+            opener = self._last(split, path)
+            return (opener is None or not self._is_current(opener)) and self._left_out(split, path)
+        before = [name for name in node.in_funcs if name != step]
+        return bool(before) and all(self._leads_elsewhere(name, step, path) for name in before)
 
-    def _may_be_skipped(self, split: StepNode) -> bool:
-        return any(self.graph[name].kind == "switch" for name in self._ancestors() | {split.name})
+    def _leads_elsewhere(self, name: str, step: str, path: IndexPath) -> bool:
+        path = path[:-1] if self.graph[name].is_split else path
+        record = self._last(name, path)
+        if record is None:
+            return self._left_out(name, path)
+        undecided = not record.finished or (self._takes(record, name) and name != step)
+        return not undecided and not (self._takes(record, step) and self._is_current(record))
 
     @property
     def key_flow(self) -> str:

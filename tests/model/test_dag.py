@@ -23,6 +23,15 @@ from tests.services.dag_test import run_dag
 # Run always; the others, and all of the failures but one, with `make test-full`: each costs seconds.
 QUICK = ("recursion_in_foreach", "join_that_splits")
 QUICK_FAILURES = (("gang_in_foreach", fault("train", "0001-0000", "kill", "retried")),)
+# What Airflow's rules make hardest: a failure under one index path of a nested foreach is none of another's.
+NESTED_FAILURES = (
+    ("nested_foreach", fault("one", "0000", "exception", "none")),
+    ("nested_foreach", fault("three", "0001-0001-0000", "kill", "none")),
+    ("nested_foreach", fault("two_join", "0001-0000", "exception", "none")),
+    ("foreach_in_switch_in_foreach", fault("plain", "0002", "exception", "none")),
+    ("foreach_in_switch_in_foreach", fault("choose", "0001", "exception", "none")),
+    ("empty_foreach_in_foreach", fault("outer", "0001", "exception", "none")),
+)
 
 
 def test_every_shape_is_a_dag_that_airflow_imports_and_serialises(tmp_path: Path) -> None:
@@ -54,7 +63,10 @@ def test_a_dag_run_does_what_the_model_says(shape: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "broken"),
-    [*QUICK_FAILURES, *(pytest.param(*failure, marks=pytest.mark.slow) for failure in FAILURES)],
+    [
+        *QUICK_FAILURES,
+        *(pytest.param(*failure, marks=pytest.mark.slow) for failure in (*FAILURES, *NESTED_FAILURES)),
+    ],
 )
 def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fault, tmp_path: Path) -> None:
     flow = SHAPES[shape]
