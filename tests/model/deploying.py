@@ -7,7 +7,7 @@ from pathlib import Path
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from tests.dag.deployed import Finished, manifest_from
 from tests.flow_runs import FlowFile
-from tests.model.flow_text import flow_text
+from tests.model.flow_text import LIMIT_SECONDS, flow_text
 from tests.model.observed import observed_in
 from tests.model.reference import Expected
 from tests.model.spec import Block, Fault
@@ -19,7 +19,12 @@ def dag_name(shape: str) -> str:
 
 
 def shape_manifest(
-    flow: Block, broken: Fault | None, name: str, folder: Path, store: str = ""
+    flow: Block,
+    broken: Fault | None,
+    name: str,
+    folder: Path,
+    store: str = "",
+    limit_seconds: int = LIMIT_SECONDS,
 ) -> FlowManifest:
     """The manifest of a flow, with a failure put in, if any.
 
@@ -29,8 +34,9 @@ def shape_manifest(
         name: Its name.
         folder: Where its file goes, and its store, unless another is given.
         store: URL of another store.
+        limit_seconds: What a step that is to run into its time limit may take.
     """
-    file = FlowFile(folder, flow_text(flow, broken, name), store=store)
+    file = FlowFile(folder, flow_text(flow, broken, name, limit_seconds), store=store)
     return manifest_from(file.path, file.store)
 
 

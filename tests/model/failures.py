@@ -25,6 +25,12 @@ def fault(step: str, task: str, kind: FaultKind, policy: str) -> Fault:
     return Fault(step, task, kind, attempts, retries, catch)
 
 
+def policy_of(broken: Fault) -> str:
+    """The name of the policy of a failure."""
+    given = (broken.attempts, broken.retries, broken.catch)
+    return next(name for name, policy in POLICIES.items() if policy == given)
+
+
 def catchable(flow: Block) -> set[str]:
     """The steps that may carry @catch: neither foreach splits nor switches, and no nodes of gangs."""
     return {item.name for _, item in steps_of(flow) if isinstance(item, Plain | Branch)}
@@ -53,6 +59,17 @@ FAILURES: tuple[tuple[str, Fault], ...] = (
     ("recursion", fault("again", "i0002", "exception", "none")),
     ("gang", fault("train", "0002", "exception", "retried")),
     ("gang_in_foreach", fault("train", "0001-0000", "kill", "none")),
+)
+
+
+# What Airflow's rules make hardest: a failure under one index path of a nested foreach is none of another's.
+NESTED_FAILURES: tuple[tuple[str, Fault], ...] = (
+    ("nested_foreach", fault("one", "0000", "exception", "none")),
+    ("nested_foreach", fault("three", "0001-0001-0000", "kill", "none")),
+    ("nested_foreach", fault("two_join", "0001-0000", "exception", "none")),
+    ("foreach_in_switch_in_foreach", fault("plain", "0002", "exception", "none")),
+    ("foreach_in_switch_in_foreach", fault("choose", "0001", "exception", "none")),
+    ("empty_foreach_in_foreach", fault("outer", "0001", "exception", "none")),
 )
 
 

@@ -25,16 +25,19 @@ _FAULTS = {
 LIMIT_SECONDS = 3
 
 
-def flow_text(flow: Block, fault: Fault | None = None, name: str = NAME) -> str:
+def flow_text(
+    flow: Block, fault: Fault | None = None, name: str = NAME, limit_seconds: int = LIMIT_SECONDS
+) -> str:
     """The source of a flow, for `FlowFile`, with a fault put in, if any."""
-    writer = _Writer(flow, fault)
+    writer = _Writer(flow, fault, limit_seconds)
     writer.block(flow, "", joins=False)
     return _FLOW.format(name=name, steps="".join(writer.steps))
 
 
 class _Writer:
-    def __init__(self, flow: Block, fault: Fault | None) -> None:
+    def __init__(self, flow: Block, fault: Fault | None, limit_seconds: int) -> None:
         self.fault = fault
+        self.limit_seconds = limit_seconds
         self.steps: list[str] = []
         self.first, self.last = flow[0].name, flow[-1].name
         self.single = len(list(steps_of(flow))) == 1
@@ -92,7 +95,7 @@ class _Writer:
         return [
             *(['catch(var="error", print_exception=False)'] if fault.catch else []),
             *([f"retry(times={fault.retries}, minutes_between_retries=0)"] if fault.retries else []),
-            *([f"timeout(seconds={LIMIT_SECONDS})"] if fault.kind == "timeout" else []),
+            *([f"timeout(seconds={self.limit_seconds})"] if fault.kind == "timeout" else []),
         ]
 
     def strike(self, name: str) -> list[str]:

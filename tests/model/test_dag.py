@@ -14,7 +14,7 @@ from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.plan.manifest import Limits, encode
 from tests.dag.deployed import Finished, map_labels
 from tests.model.deploying import dag_name, left_by, shape_manifest
-from tests.model.failures import FAILURES, fault
+from tests.model.failures import FAILURES, NESTED_FAILURES, fault
 from tests.model.reference import Expected, interpret
 from tests.model.shapes import SHAPES
 from tests.model.spec import Block, Fault
@@ -23,15 +23,6 @@ from tests.services.dag_test import run_dag
 # Run always; the others, and all of the failures but one, with `make test-full`: each costs seconds.
 QUICK = ("recursion_in_foreach", "join_that_splits")
 QUICK_FAILURES = (("gang_in_foreach", fault("train", "0001-0000", "kill", "retried")),)
-# What Airflow's rules make hardest: a failure under one index path of a nested foreach is none of another's.
-NESTED_FAILURES = (
-    ("nested_foreach", fault("one", "0000", "exception", "none")),
-    ("nested_foreach", fault("three", "0001-0001-0000", "kill", "none")),
-    ("nested_foreach", fault("two_join", "0001-0000", "exception", "none")),
-    ("foreach_in_switch_in_foreach", fault("plain", "0002", "exception", "none")),
-    ("foreach_in_switch_in_foreach", fault("choose", "0001", "exception", "none")),
-    ("empty_foreach_in_foreach", fault("outer", "0001", "exception", "none")),
-)
 
 
 def test_every_shape_is_a_dag_that_airflow_imports_and_serialises(tmp_path: Path) -> None:

@@ -111,12 +111,22 @@ class LiveAirflow(GuardedService):
         Raises:
             AssertionError: it has an import error, or was not parsed in time.
         """
-        path = self.dags_folder / f"{dag_id}.py"
+        self.add_dags({dag_id: source}, timeout=timeout)
+
+    def add_dags(self, sources: Mapping[str, str], *, timeout: float = 60.0) -> None:
+        """As `add_dag`, for many at once.
+
+        Args:
+            sources: by DAG id.
+            timeout: seconds, for each.
+        """
         began = datetime.now(timezone.utc)
-        partial = path.with_suffix(".partial")
-        partial.write_text(dedent(source))
-        partial.rename(path)
-        self.api.wait_for_dag(dag_id, filename=path.name, parsed_after=began, timeout=timeout)
+        for dag_id, source in sources.items():
+            partial = self.dags_folder / f"{dag_id}.partial"
+            partial.write_text(dedent(source))
+            partial.rename(partial.with_suffix(".py"))
+        for dag_id in sources:
+            self.api.wait_for_dag(dag_id, filename=f"{dag_id}.py", parsed_after=began, timeout=timeout)
 
     def login(self, username: str) -> AirflowApi:
         """The API as another user of `ROLES` sees it. The caller closes it."""
