@@ -18,6 +18,7 @@ from airflow_mlflow_provider.runtime.package import build_package
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from tests.kubernetes_standin import KubernetesStandin
+from tests.services.cluster import SharedCluster
 from tests.services.s3 import S3Server
 from tests.services.waiting import wait_until
 
@@ -54,6 +55,11 @@ def deployed_to_pods(
     keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
     api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
     api.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
+    return in_pods(packaged(manifest, file), s3_server)
+
+
+def packaged(manifest: FlowManifest, file: Path) -> FlowManifest:
+    """The manifest with the flow's code in the store, for machines that do not have its file."""
     package = build_package(file, with_runtime=True)
     store = open_store(manifest.store, cache=None)
     Ledger(store).put_code(package.digest, package.data)
@@ -61,28 +67,16 @@ def deployed_to_pods(
     code = msgspec.structs.replace(
         manifest.code, digest=package.digest, script=package.script, source="package"
     )
-    return msgspec.structs.replace(in_pods(manifest, s3_server), code=code)
+    return msgspec.structs.replace(manifest, code=code)
 
 
 @contextmanager
 def out_of_memory(cluster: KubernetesStandin) -> Iterator[None]:
     """Have the pod that waits run out of memory."""
-    api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
-
-    def log_of(name: str) -> str:
-        try:
-            return str(api.read_namespaced_pod_log(name, "default"))
-        except ApiException as error:
-            if error.status not in (400, 404):  # its container has not started yet, or it is gone
-                raise
-            return ""
-
-    def waiting() -> str | None:
-        names = [pod.metadata.name for pod in api.list_namespaced_pod("default").items]
-        return next((name for name in names if "ready to die" in log_of(name)), None)
+    die = _Waiting(cluster)
 
     def kill() -> None:
-        name = wait_until(waiting, 120, "no pod waits")
+        name = wait_until(die.first, 120, "no pod waits")
         assert name is not None
         cluster.admin.out_of_memory(name)
 
@@ -90,3 +84,43 @@ def out_of_memory(cluster: KubernetesStandin) -> Iterator[None]:
     thread.start()
     yield
     thread.join()
+
+
+@contextmanager
+def each_out_of_memory(cluster: KubernetesStandin | SharedCluster) -> Iterator[None]:
+    """Have every pod that waits run out of memory, as long as this lasts."""
+    die, over = _Waiting(cluster), threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.5):
+            if name := die.first():
+                cluster.admin.out_of_memory(name)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+class _Waiting:
+    """Pods that have said that they are ready to die."""
+
+    def __init__(self, cluster: KubernetesStandin | SharedCluster) -> None:
+        self._api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
+
+    def first(self) -> str | None:
+        """The name of one that runs."""
+        pods = self._api.list_namespaced_pod("default").items
+        running = (pod.metadata.name for pod in pods if pod.status.phase == "Running")
+        return next((name for name in running if "ready to die" in self._log(name)), None)
+
+    def _log(self, name: str) -> str:
+        try:
+            return str(self._api.read_namespaced_pod_log(name, "default"))
+        except ApiException as error:
+            if error.status not in (400, 404):  # its container has not started yet, or it is gone
+                raise
+            return ""

@@ -20,6 +20,7 @@ _FAULTS = {
     "exception": 'raise ValueError("told to fail")',
     "kill": "os.kill(os.getpid(), signal.SIGKILL)",
     "timeout": "time.sleep(60)",
+    "pod": 'print("ready to die", flush=True); time.sleep(600)',
 }
 # Far more than a step needs on a busy machine, as every task of the step has to make do with it.
 LIMIT_SECONDS = 3

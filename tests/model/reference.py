@@ -14,7 +14,7 @@ from tests.model.spec import SPLITS, Block, Branch, Fault, Foreach, Gang, Item, 
 
 TaskKey: TypeAlias = tuple[str, str]
 Outcome = Literal["succeeded", "failed", "caught"]
-EXCEPTIONS = {"exception": "ValueError", "kill": "process", "timeout": "TimeoutException"}
+EXCEPTIONS = {"exception": "ValueError", "kill": "process", "timeout": "TimeoutException", "pod": "process"}
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,6 @@ class _Run:
         if not fault.catch:
             self.tasks[key] = Task("failed", arrival.keys, None, exception)
             return None
-        exception = "FailureHandledByCatch" if fault.kind == "kill" else exception
+        exception = "FailureHandledByCatch" if fault.kind in ("kill", "pod") else exception
         self.tasks[key] = Task("caught", arrival.keys, inherited or None, exception)
         return _Arrival((key,), (inherited or (),))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-FaultKind = Literal["exception", "kill", "timeout"]
+FaultKind = Literal["exception", "kill", "timeout", "pod"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Fault:
     Attributes:
         step: The step.
         task: Id of its task.
-        kind: An exception, SIGKILL, or sleeping longer than ``@timeout`` allows.
+        kind: An exception, SIGKILL, sleeping longer than ``@timeout`` allows, or waiting until the test kills the pod.
         attempts: Number of attempts that fail, from the first.
         retries: ``times`` of ``@retry``; 0 for none.
         catch: Whether the step carries ``@catch``.
