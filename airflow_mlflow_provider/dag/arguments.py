@@ -33,7 +33,7 @@ def step_arguments(deployment: Deployment, unit: Unit) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "task_id": unit.name,
         "trigger_rule": unit.trigger_rule,
-        **_retry_arguments(node),
+        **_retry_arguments(deployment, unit),
         **_airflow_task_arguments(deployment, node),
     }
     if node.doc:
@@ -46,18 +46,29 @@ def step_arguments(deployment: Deployment, unit: Unit) -> dict[str, Any]:
     return arguments
 
 
-def _retry_arguments(node: StepNode) -> dict[str, Any]:
+def _retry_arguments(deployment: Deployment, unit: Unit) -> dict[str, Any]:
+    node = deployment.manifest.graph[unit.name]
     retry, fallback = node.decorator("retry"), node.decorator("catch")
     arguments: dict[str, Any] = {"retries": CATCH_RETRIES if fallback else 0}
     if retry is None:
         # The fallback runs no user code, so there is nothing to wait for.
         return {**arguments, "retry_delay": timedelta(seconds=5)}
     minutes = float(retry.attributes.get("minutes_between_retries", _MINUTES_BETWEEN_RETRIES))
-    arguments["retries"] += int(retry.attributes.get("times", 3))
+    times, longest = (
+        int(retry.attributes.get("times", 3)),
+        retry.attributes.get("max_minutes_between_retries"),
+    )
+    exponential = retry.attributes.get("backoff") == "exponential"
+    if unit.kind == "loop":
+        if exponential and longest is None:
+            # Airflow's delay grows with all tries of the task: no further than those of one iteration would.
+            longest = minutes * 2 ** max(times - 1, 0)
+        times *= deployment.manifest.limits.max_iterations
+    arguments["retries"] += times
     arguments["retry_delay"] = timedelta(minutes=minutes)
-    if retry.attributes.get("backoff") == "exponential":
+    if exponential:
         arguments["retry_exponential_backoff"] = _EXPONENTIAL
-    if (longest := retry.attributes.get("max_minutes_between_retries")) is not None:
+    if longest is not None:
         arguments["max_retry_delay"] = timedelta(minutes=float(longest))
     return arguments
 

@@ -45,7 +45,8 @@ def attempt_of(try_number: int, max_tries: int, retries: int, caught: bool) -> A
     """
     return Attempt(
         number=try_number - 1,
-        retry_count=max(try_number - (max_tries - retries + 1), 0),
+        # A deployment since the task was scheduled may have given it other retries than it counts with.
+        retry_count=min(max(try_number - (max_tries - retries + 1), 0), try_number - 1),
         retries=retries - (CATCH_RETRIES if caught else 0),
         caught=caught,
     )

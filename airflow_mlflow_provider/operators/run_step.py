@@ -154,7 +154,7 @@ class RunStepOperator(FlowStepOperator):
             # The tasks of the other branch may be called anything; each sees for itself that it was not chosen.
             pass
         except AirflowException as error:
-            if self.inputs_from and work.attempt.last:
+            if self.inputs_from and work.is_last(task.key for task in result.failed):
                 failed = tuple(task.key.pathspec for task in result.failed)
                 work.end_run("failed", str(error), failed)
             raise

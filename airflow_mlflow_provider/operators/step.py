@@ -343,7 +343,10 @@ class FlowStepOperator(BaseOperator):
         if outcome.reason != "Killed":
             record_pod_death(work.ledger, request, found.missing, outcome, self.log)
         tasks = ", ".join(found.missing[:_SHOWN_FAILURES])
-        raise AirflowException(f"The pod ended without a record of {tasks}: {outcome.summary}")
+        text = f"The pod ended without a record of {tasks}: {outcome.summary}"
+        if work.unit.kind == "loop" and work.is_last(work.attempt_of(name) for name in found.missing):
+            raise AirflowFailException(text)
+        raise AirflowException(text)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
         """What Airflow's OpenLineage provider asks for when the task has ended, also when it failed.
@@ -421,8 +424,11 @@ class FlowStepOperator(BaseOperator):
         text = f"{'; '.join(failures[:_SHOWN_FAILURES])}{more}"
         graph = self.deployment.manifest.graph
         tolerated = any(is_tolerant(graph, split) for split in graph[self.unit].frames)
-        if work.attempt.last and self.deployment.manifest.limits.fail_fast and not tolerated:
+        last = work.is_last(task.key for task in result.failed)
+        if last and self.deployment.manifest.limits.fail_fast and not tolerated:
             work.end_run("failed", text, tuple(task.key.pathspec for task in result.failed))
+        if last and work.unit.kind == "loop":
+            raise AirflowFailException(text)  # the retries that Airflow still has are for other iterations
         raise AirflowException(text)
 
     def _refuse_failed_run(self, work: UnitTry) -> None:

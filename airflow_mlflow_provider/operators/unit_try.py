@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowNotFound
 from airflow_mlflow_provider.operators.attempt import Attempt, attempt_of
@@ -18,7 +20,7 @@ from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.plan.units import Unit
 from airflow_mlflow_provider.runtime.request import UnitRequest
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import RunEnd, RunStatus
+from airflow_mlflow_provider.store.records import AttemptKey, RunEnd, RunStatus
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,6 +78,26 @@ class UnitTry:
         task = self._context["task"]
         caught = self._deployed.manifest.graph[self.unit.name].decorator("catch") is not None
         return attempt_of(self._ti.try_number, self._ti.max_tries, task.retries or 0, caught)
+
+    def attempt_of(self, name: str) -> AttemptKey:
+        """This try's attempt of a task, given as ``step/task``."""
+        step, _, task = name.partition("/")
+        return AttemptKey(self.flow, self.run, step, task, self.attempt.number)
+
+    def is_last(self, failed: Iterable[AttemptKey]) -> bool:
+        """Whether tasks that have failed, or died in this try, are not tried again.
+
+        Args:
+            failed: Their attempts; those of a loop are counted for each iteration.
+        """
+        if self.unit.kind != "loop":
+            return self.attempt.last
+        from airflow_mlflow_provider.runtime.iterations import attempts_made, is_used_up
+
+        node, attempt = self.pinned.manifest.graph[self.unit.name], self.attempt
+        oldest = attempt.number - attempt.retry_count
+        ended = (msgspec.structs.replace(key, attempt=attempt.number + 1) for key in failed)
+        return all(is_used_up(node, attempts_made(self.ledger, key, oldest)) for key in ended)
 
     @cached_property
     def ledger(self) -> Ledger:

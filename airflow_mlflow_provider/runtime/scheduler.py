@@ -40,6 +40,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
         keep_going: Whether independent branches go on after a failure.
         first_attempt: Storage attempt of a task that is started here for the first time, whichever works led to it.
         last: Whether nobody retries after this scheduler gives up on a task.
+        tries_again: Whether a task that has failed is tried again here, as its policy says.
         airflow: Where the region runs in Airflow.
         cache: Whether steps with ``@cache`` look for earlier results.
         waits: Whether they wait for other tasks that compute the same.
@@ -55,6 +56,7 @@ class RegionOptions(msgspec.Struct, frozen=True):
     keep_going: bool = False
     first_attempt: int = 0
     last: bool = True
+    tries_again: bool = True
     airflow: dict[str, Any] = {}
     cache: bool = True
     waits: bool = True
@@ -212,7 +214,7 @@ class RegionScheduler:
         """Queue another attempt of each, if the budget allows; whether it does."""
         policy = self._policies(works[0].step)
         made = works[0].retries + 1
-        if made >= policy.attempts or not self._supervisor.can_start:
+        if made >= policy.attempts or not self._options.tries_again or not self._supervisor.can_start:
             return False
         again = [
             msgspec.structs.replace(work, attempt=work.attempt + 1, retries=work.retries + 1)

@@ -28,6 +28,7 @@ from airflow_mlflow_provider.runtime.attempts import AttemptPolicy, attempt_poli
 from airflow_mlflow_provider.runtime.environments.locking import environment_of
 from airflow_mlflow_provider.runtime.fallback import caught_death, stand_in
 from airflow_mlflow_provider.runtime.frontier import Work, gang_place
+from airflow_mlflow_provider.runtime.iterations import attempts_made, is_used_up
 from airflow_mlflow_provider.runtime.later import LaterLauncher, later_launcher
 from airflow_mlflow_provider.runtime.launching import Launcher
 from airflow_mlflow_provider.runtime.log_storing import LogPolicy
@@ -133,10 +134,12 @@ def _schedule(
     caught = stand_in(ledger, manifest.graph)
     supervisor = Supervisor(launcher, ledger, observer, logs, caught)
 
+    loops = manifest.graph[request.steps[0]].is_loop
+
     def policy(step: str) -> AttemptPolicy:
-        # Airflow retries the whole unit, so each task is tried once here.
-        once = attempt_policy(manifest.graph[step], kill_grace=grace)
-        return msgspec.structs.replace(once, attempts=1)
+        found = attempt_policy(manifest.graph[step], kill_grace=grace)
+        # Airflow retries the whole unit; of a loop, each iteration has attempts of its own.
+        return found if loops else msgspec.structs.replace(found, attempts=1)
 
     options = RegionOptions(
         flow=request.flow,
@@ -147,7 +150,8 @@ def _schedule(
         max_iterations=manifest.limits.max_iterations,
         keep_going=True,
         first_attempt=request.attempt,
-        last=request.last,
+        last=loops or request.last,
+        tries_again=False,
         airflow=request.airflow,
         waits=request.waits,
     )
@@ -219,8 +223,28 @@ class _Resume:
             step, parents = following[0], (record.key,)
             iteration = (iteration or 0) + 1 if again else (0 if self._graph[step].is_loop else None)
         # Only this task was tried before; those that follow it here are not.
+        made = self._made(step, path, iteration)
+        if node.is_loop and is_used_up(node, made):
+            self.results.append(self._lost(step, path, iteration))
+            return
+        yield Work(step, path, iteration, parents, attempt=self._request.attempt, retries=made)
+
+    def _made(self, step: str, path: tuple[int, ...], iteration: int | None) -> int:
+        """Attempts of a task within the budget: tries of the unit, but those of a unit of several steps may not have come so far."""
         request = self._request
-        yield Work(step, path, iteration, parents, attempt=request.attempt, retries=request.retry_count)
+        if not request.retry_count or (iteration is None and len(request.steps) == 1):
+            return request.retry_count
+        key = AttemptKey(request.flow, request.run, step, task_id(path, iteration), request.attempt)
+        return attempts_made(self._ledger, key, request.attempt - request.retry_count)
+
+    def _lost(self, step: str, path: tuple[int, ...], iteration: int | None) -> TaskResult:
+        """The failure of a task that has no attempts left; it has no record if its last process was lost."""
+        request, task = self._request, task_id(path, iteration)
+        record = self._ledger.newest_done(request.flow, request.run, step, task)
+        if record is not None and not record.finished:
+            return result_of(record)
+        key = AttemptKey(request.flow, request.run, step, task, request.attempt - 1)
+        return TaskResult(key, "failed", path, iteration)
 
     def without_user_code(self, work: Work, cause: str) -> Iterator[Work]:
         """Commit what ``@catch`` stores for a task that died; what follows inside the unit is left to do."""
