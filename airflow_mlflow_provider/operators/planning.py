@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY, splits_of
 from airflow_mlflow_provider.operators.unit_try import UnitTry
-from airflow_mlflow_provider.operators.upstream import any_failed, succeeded
+from airflow_mlflow_provider.operators.upstream import any_failed, ended_by_themselves
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element, Split, elements
 
@@ -44,11 +44,10 @@ class PlanningOperator(BaseOperator):
         return found
 
     def _pointers(self, ti: Any) -> list[Any]:
-        """What the instances left that have succeeded; the inner scope of those that failed is left out."""
+        """What the instances have opened; the inner scope of index paths that failed is left out."""
         task = self.deployment.manifest.airflow_task(self.split)
         if any_failed(ti, [task]):
-            # One that was cleared, and not started again as what comes before it failed, still has what it left the first time.
-            indexes = succeeded(ti, task)
+            indexes = ended_by_themselves(ti, task)
             return [ti.xcom_pull(task_ids=task, key=POINTER_KEY, map_indexes=index) for index in indexes]
         # A list of task ids gives a list of values, also where only one instance has one.
         return list(ti.xcom_pull(task_ids=[task], key=POINTER_KEY))

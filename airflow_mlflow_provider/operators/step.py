@@ -377,11 +377,13 @@ class FlowStepOperator(BaseOperator):
         iterations = [task.iteration for task in result.tasks if task.iteration is not None]
         if iterations and len(work.paths) == 1:
             self.instance_label.ended_with(max(iterations))
+        graph = self.deployment.manifest.graph
+        # Of a shard, what those have opened that finished goes on, also when another one has failed.
+        found = pointer(graph, self.split, result.without_failed)
+        if found.attempts:
+            context["ti"].xcom_push(POINTER_KEY, found.to_json())
         if result.failed:
             self._fail(work, result)
-        graph = self.deployment.manifest.graph
-        found = pointer(graph, self.split, result)
-        context["ti"].xcom_push(POINTER_KEY, found.to_json())
         self._refuse_lost_paths(work)
         if work.ends_run:
             work.end_run("succeeded", failed_tasks=work.tolerated_failures())

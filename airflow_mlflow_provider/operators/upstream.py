@@ -27,8 +27,11 @@ def any_failed(ti: Any, tasks: Sequence[str], map_index: int | None = None) -> b
     )
 
 
-def succeeded(ti: Any, task: str) -> list[int]:
-    """Map indexes of the instances of a mapped task of the same DAG run that have succeeded, in order.
+def ended_by_themselves(ti: Any, task: str) -> list[int]:
+    """Map indexes of the instances of a mapped task of the same DAG run that have succeeded or failed, in order.
+
+    Airflow deletes what an instance left when it starts again. One that was cleared and then not started, as what comes before it failed,
+    still has what it left the first time: it is none of these.
 
     Args:
         ti: The running task instance.
@@ -39,5 +42,5 @@ def succeeded(ti: Any, task: str) -> list[int]:
     return sorted(
         int(name[len(prefix) :])
         for name, state in states.items()
-        if name.startswith(prefix) and str(state) == "success"
+        if name.startswith(prefix) and str(state) in ("success", "failed")
     )

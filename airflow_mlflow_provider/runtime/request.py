@@ -80,3 +80,8 @@ class UnitResult(msgspec.Struct, frozen=True, omit_defaults=True):
     def failed(self) -> tuple[TaskResult, ...]:
         """Tasks that failed."""
         return tuple(task for task in self.tasks if task.outcome == "failed")
+
+    @property
+    def without_failed(self) -> UnitResult:
+        """The same of the other tasks."""
+        return UnitResult(tuple(task for task in self.tasks if task.outcome != "failed"))

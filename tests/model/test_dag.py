@@ -23,6 +23,9 @@ from tests.services.dag_test import run_dag
 # Run always; the others, and all of the failures but one, with `make test-full`: each costs seconds.
 QUICK = ("recursion_in_foreach", "join_that_splits")
 QUICK_FAILURES = (("gang_in_foreach", fault("train", "0001-0000", "kill", "retried")),)
+# Shards: of two splits, as asked for; of more than one, as no more than two instances are allowed.
+_PAIRS = Limits(splits_per_task=2)
+_WIDER = Limits(max_map_width=2)
 
 
 def test_every_shape_is_a_dag_that_airflow_imports_and_serialises(tmp_path: Path) -> None:
@@ -66,20 +69,32 @@ def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fau
 
 
 @pytest.mark.parametrize(
-    ("shape", "broken"),
+    ("shape", "broken", "limits"),
     [
-        ("foreach_that_tolerates", fault("body", "0001", "exception", "none")),
-        pytest.param("foreach", fault("body", "0001", "kill", "exhausted"), marks=pytest.mark.slow),
-        pytest.param("branch_in_foreach", fault("right", "0001", "kill", "none"), marks=pytest.mark.slow),
+        ("foreach_that_tolerates", fault("body", "0001", "exception", "none"), _WIDER),
+        pytest.param("foreach", fault("body", "0001", "kill", "exhausted"), _PAIRS, marks=pytest.mark.slow),
         pytest.param(
-            "recursion_in_foreach", fault("again", "0001-i0001", "kill", "retried"), marks=pytest.mark.slow
+            "branch_in_foreach", fault("right", "0001", "kill", "none"), _PAIRS, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "recursion_in_foreach",
+            fault("again", "0001-i0001", "kill", "retried"),
+            _PAIRS,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("nested_foreach", fault("one", "0000", "kill", "none"), _PAIRS, marks=pytest.mark.slow),
+        pytest.param(
+            "foreach_in_switch_in_foreach",
+            fault("split", "0001", "kill", "none"),
+            _PAIRS,
+            marks=pytest.mark.slow,
         ),
     ],
 )
-def test_a_split_of_a_shard_fails_alone(shape: str, broken: Fault, tmp_path: Path) -> None:
+def test_a_split_of_a_shard_fails_alone(shape: str, broken: Fault, limits: Limits, tmp_path: Path) -> None:
     flow = SHAPES[shape]
     manifest = shape_manifest(flow, broken, "ModelShards", tmp_path)
-    sharded = msgspec.structs.replace(manifest, limits=Limits(splits_per_task=2))
+    sharded = msgspec.structs.replace(manifest, limits=limits)
     found = left_by(Finished.of(sharded, run_dag(build_dag(sharded), expected=None)), flow)
     assert found == interpret(flow, broken)
 
