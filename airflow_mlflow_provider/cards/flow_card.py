@@ -58,6 +58,7 @@ def flow_card(
         section("Flow", {"type": "graph", "steps": graph_steps(manifest), "here": None}),
         section("About", _about(manifest, runs)),
         _parameters(manifest),
+        _tests(runs),
         _runs(runs),
         *_trends(runs),
     ]
@@ -110,7 +111,17 @@ def _headline(runs: Sequence[RunSummary]) -> list[Rendered]:
             "subtitle": "in the middle of them",
         },
     ]
-    metrics = ended[0].metrics
+    if tests := ended[0].tests:
+        held = sum(tests.values())
+        boxes.append(
+            {
+                "type": "value",
+                "title": "Tests passed",
+                "value": f"{held} of {len(tests)}",
+                "subtitle": "in the last run",
+                "theme": "success" if held == len(tests) else "danger",
+            }
+        )
     boxes += [
         {
             "type": "value",
@@ -119,7 +130,7 @@ def _headline(runs: Sequence[RunSummary]) -> list[Rendered]:
             "subtitle": "in the last run",
             "change": _change(ended, name),
         }
-        for name, value in itertools.islice(metrics.items(), 3)
+        for name, value in itertools.islice(_measured(ended[0]).items(), 3)
     ]
     return boxes
 
@@ -161,10 +172,27 @@ def _parameters(manifest: FlowManifest) -> Rendered | None:
     )
 
 
+def _tests(runs: Sequence[RunSummary]) -> Rendered | None:
+    """What the flow checks of its own results, and whether it held, run by run."""
+    names = sorted({name for run in runs for name in run.tests})
+    if not names:
+        return None
+    rows = []
+    for name in names:
+        verdicts = [(run.record.run, run.tests[name]) for run in runs if name in run.tests]
+        broken = next((run for run, held in verdicts if not held), "")
+        held = sum(verdict for _, verdict in verdicts)
+        rows.append(
+            [name, "passed" if verdicts[0][1] else "failed", f"{held} of {len(verdicts)}", broken or "none"]
+        )
+    headers = ["Test", "Last verdict", "Passed", "Failed last in"]
+    return section("Tests", {"type": "table", "headers": headers, "rows": rows})
+
+
 def _runs(runs: Sequence[RunSummary]) -> Rendered | None:
     if not runs:
         return None
-    names = list(dict.fromkeys(name for run in runs for name in run.metrics))[:_MOST_METRICS]
+    names = _metric_names(runs)
     rows = [
         [
             run.record.run,
@@ -172,7 +200,7 @@ def _runs(runs: Sequence[RunSummary]) -> Rendered | None:
             time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(run.record.created_at)),
             "" if run.seconds is None else f"{run.seconds:.1f} s",
             ", ".join(f"{name}={value}" for name, value in run.record.parameters.items())[:200],
-            *(run.metrics.get(name, "") for name in names),
+            *(_verdict(run, name) for name in names),
         ]
         for run in runs
     ]
@@ -182,12 +210,27 @@ def _runs(runs: Sequence[RunSummary]) -> Rendered | None:
 
 def _trends(runs: Sequence[RunSummary]) -> list[Rendered]:
     """A chart for each number over the runs, oldest first."""
-    names = list(dict.fromkeys(name for run in runs for name in run.metrics))[:_MOST_METRICS]
+    names = [name for name in _metric_names(runs) if not any(name in run.tests for run in runs)]
     points = {
         name: [(r.record, r.metrics[name]) for r in reversed(runs) if name in r.metrics] for name in names
     }
     charts = [_trend(name, values) for name, values in points.items() if len(values) > 1]
     return [section("Over the runs", *charts)] if charts else []
+
+
+def _metric_names(runs: Sequence[RunSummary]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.metrics))[:_MOST_METRICS]
+
+
+def _measured(run: RunSummary) -> dict[str, float]:
+    return {name: value for name, value in run.metrics.items() if name not in run.tests}
+
+
+def _verdict(run: RunSummary, name: str) -> float | str:
+    """A metric as a cell of the table of runs."""
+    if name in run.tests:
+        return "passed" if run.tests[name] else "failed"
+    return run.metrics.get(name, "")
 
 
 def _trend(name: str, values: Sequence[tuple[RunRecord, float]]) -> Rendered:

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_mlflow_provider.plan.identity import ROOT_TASK_ID
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
@@ -31,12 +31,14 @@ class RunSummary:
     Attributes:
         record: What it was started with.
         end: The verdict, ``None`` while there is none.
-        metrics: The numbers among the artifacts of its end step, by name.
+        metrics: The numbers among the artifacts of its end step, by name; truth values are 1 and 0.
+        tests: The truth values among them, by name: what the flow has checked, and whether it held.
     """
 
     record: RunRecord
     end: RunEnd | None
     metrics: dict[str, float]
+    tests: dict[str, bool] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -64,8 +66,10 @@ def summaries(ledger: Ledger, records: Sequence[RunRecord]) -> list[RunSummary]:
     """How runs went, in the order of their records."""
 
     def summary(record: RunRecord) -> RunSummary:
-        metrics = end_metrics(ledger, record, manifest_of(ledger, record))
-        return RunSummary(record, ledger.run_end(record.flow, record.run), metrics)
+        manifest = manifest_of(ledger, record)
+        end = ledger.run_end(record.flow, record.run)
+        done = ledger.newest_done(record.flow, record.run, manifest.graph.end, ROOT_TASK_ID)
+        return RunSummary(record, end, {}) if done is None else _summary(record, end, done, manifest)
 
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="summaries") as pool:
         return list(pool.map(summary, records))
@@ -92,12 +96,6 @@ def manifest_of(ledger: Ledger, record: RunRecord) -> FlowManifest:
     return _manifest(ledger.store, record.manifest)
 
 
-def end_metrics(ledger: Ledger, run: RunRecord, manifest: FlowManifest) -> dict[str, float]:
-    """Numbers among the artifacts of the end step, from their previews; parameters are not among them."""
-    done = ledger.newest_done(run.flow, run.run, manifest.graph.end, ROOT_TASK_ID)
-    return {} if done is None else dict(itertools.islice(numbers(done, manifest).items(), MOST_METRICS))
-
-
 def numbers(done: DoneRecord, manifest: FlowManifest) -> dict[str, float]:
     """The numbers among the artifacts of a task, from their previews, by name; parameters are not among them."""
     fixed = {spec.attribute for spec in manifest.parameters}
@@ -107,6 +105,17 @@ def numbers(done: DoneRecord, manifest: FlowManifest) -> dict[str, float]:
         if name not in fixed and not name.startswith("_")
     }
     return {name: number for name, number in found.items() if number is not None}
+
+
+def _summary(record: RunRecord, end: RunEnd | None, done: DoneRecord, manifest: FlowManifest) -> RunSummary:
+    metrics = dict(itertools.islice(numbers(done, manifest).items(), MOST_METRICS))
+    tests = {name: value > 0 for name, value in metrics.items() if is_truth(done.artifacts[name])}
+    return RunSummary(record, end, metrics, tests)
+
+
+def is_truth(entry: ArtifactEntry) -> bool:
+    """Whether an artifact is one truth value."""
+    return entry.type == "bool" or entry.type.startswith("numpy.bool")
 
 
 def number_of(entry: ArtifactEntry) -> float | None:

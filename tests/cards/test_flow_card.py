@@ -35,6 +35,7 @@ class ScoredFlow(FlowSpec):
         if self.base < 0:
             raise ValueError("below zero")
         self.score = self.base * 2
+        self.score_is_small = self.score < 3
         self.words = "no number"
 '''
 
@@ -46,7 +47,11 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> CardDocument:
     flow.run("--base", "1").succeeded()
     flow.run("--base", "-1").failed()
     flow.run("--base", "2").succeeded()
-    assert [run.metrics for run in last_runs(flow.ledger, flow.flow)] == [{"score": 4.0}, {}, {"score": 2.0}]
+    assert [run.metrics for run in last_runs(flow.ledger, flow.flow)] == [
+        {"score": 4.0, "score_is_small": 0.0},
+        {},
+        {"score": 2.0, "score_is_small": 1.0},
+    ]
     return flow_card(flow.ledger, flow.flow)
 
 
@@ -68,17 +73,32 @@ def test_it_tells_what_the_flow_is_and_when_it_runs(card: CardDocument) -> None:
 
 def test_it_tells_how_the_last_runs_went_and_where_their_numbers_go(card: CardDocument) -> None:
     runs = inside(card, "Last runs")
-    assert runs["headers"][-1] == "score"
-    assert [(row[1], row[-1]) for row in runs["rows"]] == [
-        ("succeeded", 4.0),
-        ("failed", ""),
-        ("succeeded", 2.0),
+    assert runs["headers"][-2:] == ["score", "score_is_small"]
+    assert [(row[1], *row[-2:]) for row in runs["rows"]] == [
+        ("succeeded", 4.0, "failed"),
+        ("failed", "", ""),
+        ("succeeded", 2.0, "passed"),
     ]
     boxes = {part["title"]: part for part in card.components if part["type"] == "value"}
     assert boxes["Succeeded"]["value"] == "2 of 3"
     assert boxes["score"]["change"] == "+2 since the run before"
     values = inside(card, "Over the runs")["spec"]["data"]["values"]
     assert [point["value"] for point in values] == [2.0, 4.0]
+
+
+def test_truth_values_of_the_end_step_are_the_tests_of_the_flow(card: CardDocument) -> None:
+    newest, _, oldest = (row[0] for row in inside(card, "Last runs")["rows"])
+    assert newest != oldest
+    assert inside(card, "Tests")["rows"] == [["score_is_small", "failed", "1 of 2", newest]]
+    boxes = {part["title"]: part for part in card.components if part["type"] == "value"}
+    assert boxes["Tests passed"] == {
+        "type": "value",
+        "title": "Tests passed",
+        "value": "0 of 1",
+        "subtitle": "in the last run",
+        "theme": "danger",
+    }
+    assert "score_is_small" not in boxes
 
 
 def test_a_flow_without_runs_is_said(tmp_path: Path) -> None:
