@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP
 from airflow_mlflow_provider.runtime.resume_origin import Origin
@@ -40,16 +40,62 @@ class Leg:
     rerun_changed: bool = False
 
 
+class AirflowSide(Protocol):
+    """An Airflow that runs and resumes flows, and waits for their runs to be sealed."""
+
+    def start(self, file: FlowFile) -> str:
+        """Run a flow; the run id."""
+        ...
+
+    def resume(self, file: FlowFile, origin: str, rerun_changed: bool) -> str:
+        """Resume a run of it; the run id."""
+        ...
+
+
+class InThisProcess:
+    """Airflow as `dag.test()`, where tasks that are taken over find themselves so."""
+
+    def start(self, file: FlowFile) -> str:
+        """Run a flow; the run id."""
+        from airflow_mlflow_provider.dag import build_dag
+        from tests.dag.deployed import Finished, manifest_from
+        from tests.services.dag_test import run_dag
+
+        manifest = manifest_from(file.path, file.store)
+        return Finished.of(manifest, run_dag(build_dag(manifest), expected=None)).run
+
+    def resume(self, file: FlowFile, origin: str, rerun_changed: bool) -> str:
+        """Resume a run of it; the run id."""
+        from airflow_mlflow_provider.dag import build_dag
+        from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, store_resumed
+        from tests.dag.deployed import manifest_from
+        from tests.services.dag_test import run_dag
+
+        manifest, moment = (
+            manifest_from(file.path, file.store),
+            _FIRST + datetime.timedelta(hours=next(_moments)),
+        )
+        plan = plan_deployed_resume(file.ledger, manifest, ResumeOptions(origin, rerun_changed=rerun_changed))
+        dag_run_id = f"manual__{moment.isoformat()}"
+        record = store_resumed(file.ledger, manifest, plan, dag_run_id)
+        run = run_dag(build_dag(manifest), record.parameters, expected=None, logical_date=moment)
+        assert run.run_id == dag_run_id
+        return record.run
+
+
 class Journey:
     """Runs that resume one another, in one store.
 
     Args:
-        folder: Where flow files and the store go.
+        folder: Where flow files go.
+        airflow: The Airflow.
+        store: The store; one in the folder by default.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, airflow: AirflowSide | None = None, store: str = "") -> None:
         self._folder = folder
-        self._store = (folder / "store").as_uri()
+        self._airflow = airflow or InThisProcess()
+        self._store = store or (folder / "store").as_uri()
         self._runs: list[str] = []
         self._told = ""
 
@@ -72,38 +118,15 @@ class Journey:
         if leg.side == "here":
             self._told = (ran := file.run()).told()
             return ran.run
-        from airflow_mlflow_provider.dag import build_dag
-        from tests.dag.deployed import Finished, manifest_from
-        from tests.services.dag_test import run_dag
-
-        manifest = manifest_from(file.path, file.store)
-        return Finished.of(manifest, run_dag(build_dag(manifest), expected=None)).run
+        return self._airflow.start(file)
 
     def _resume(self, leg: Leg) -> str:
         file, origin = self._file(leg), self._runs[-1]
         if leg.side == "airflow":
-            return self._resume_in_airflow(file, origin, leg.rerun_changed)
+            return self._airflow.resume(file, origin, leg.rerun_changed)
         options = ("--rerun-changed",) if leg.rerun_changed else ()
         self._told = (ran := file.run("--origin-run-id", origin, *options, command="resume")).told()
         return ran.run
-
-    def _resume_in_airflow(self, file: FlowFile, origin: str, rerun_changed: bool) -> str:
-        from airflow_mlflow_provider.dag import build_dag
-        from airflow_mlflow_provider.deploy.resuming import ResumeOptions, plan_deployed_resume, store_resumed
-        from tests.dag.deployed import manifest_from
-        from tests.services.dag_test import run_dag
-
-        manifest, moment = (
-            manifest_from(file.path, file.store),
-            _FIRST + datetime.timedelta(hours=next(_moments)),
-        )
-        plan = plan_deployed_resume(file.ledger, manifest, ResumeOptions(origin, rerun_changed=rerun_changed))
-        dag_run_id = f"manual__{moment.isoformat()}"
-        record = store_resumed(file.ledger, manifest, plan, dag_run_id)
-        run = run_dag(build_dag(manifest), record.parameters, expected=None, logical_date=moment)
-        assert run.run_id == dag_run_id
-        self._told = str(run.states)
-        return record.run
 
     def _file(self, leg: Leg) -> FlowFile:
         folder = self._folder / f"leg{len(self._runs)}"
