@@ -38,6 +38,8 @@ class ResumeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
         parameters: Values that differ from the origin's.
         rerun_changed: Whether steps whose code differs from the origin's run again for it.
         code: ``current`` runs the code that is deployed now, ``origin`` that of the origin.
+        until: Step to stop after, ``None`` for the whole flow.
+        clone_only: Whether nothing is run: the new run only takes over what has finished.
     """
 
     origin: str
@@ -45,6 +47,8 @@ class ResumeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     parameters: dict[str, Any] = {}
     rerun_changed: bool = False
     code: Literal["current", "origin"] = "current"
+    until: str | None = None
+    clone_only: bool = False
 
 
 def find_origin(ledger: Ledger, manifest: FlowManifest, text: str) -> RunRecord:
@@ -77,12 +81,28 @@ def plan_deployed_resume(ledger: Ledger, manifest: FlowManifest, options: Resume
         options: What to resume.
 
     Raises:
-        CommandException: The origin, the step or a parameter does not exist.
+        CommandException: The origin, a step or a parameter does not exist, or the run cannot stop where it is to.
     """
     # A resumed run has the configs of its origin.
     check_conf(msgspec.structs.replace(manifest, editable_configs=()), options.parameters)
-    request = ResumeRequest(options.origin, options.step, options.parameters, options.rerun_changed)
-    return plan_resume_of(ledger, manifest, request)
+    request = ResumeRequest(
+        options.origin, options.step, options.parameters, options.rerun_changed, options.until
+    )
+    plan = plan_resume_of(ledger, manifest, request)
+    if options.until is not None:
+        _check_stop(manifest, options.until)
+    until = "" if options.clone_only else options.until
+    return msgspec.structs.replace(plan, carried=msgspec.structs.replace(plan.carried, until=until))
+
+
+def _check_stop(manifest: FlowManifest, step: str) -> None:
+    last = Deployment(manifest).plan.unit_of(step).steps[-1]
+    if last != step:
+        raise CommandException(
+            f"The run cannot stop after {step}: it is one Airflow task with {last}.",
+            fix=f"Stop after {last}, or deploy the flow without --fuse.",
+            where={"flow": manifest.flow_name, "step": step},
+        )
 
 
 def resumed_manifest(ledger: Ledger, deployed: FlowManifest, options: ResumeOptions) -> FlowManifest:

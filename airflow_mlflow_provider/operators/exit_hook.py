@@ -15,6 +15,7 @@ from airflow_mlflow_provider.operators.sealing import seal_failed
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import ExitHook, FlowManifest, decode
+from airflow_mlflow_provider.store.ending import failed_tasks
 from airflow_mlflow_provider.store.ledger import Ledger
 
 # Seconds that a worker may take around the hook: its own start, fetching the code.
@@ -57,6 +58,8 @@ class FlowExitHookOperator(BaseOperator):
         provide_credentials(deployed)
         ledger = Ledger(open_store(deployed.store))
         run = airflow_run_id(context["ti"].dag_id, context["ti"].run_id, deployed.task_group)
+        if not succeeded and self._has_stopped(ledger, run):
+            raise AirflowSkipException("The run has stopped where it was to.")
         if not succeeded:
             seal_failed(ledger, deployed.flow_name, run, "a task failed")
         if failure := self._call(ledger, run):
@@ -72,6 +75,12 @@ class FlowExitHookOperator(BaseOperator):
         end = manifest.airflow_task(self.deployment.plan.unit_of(manifest.graph.end).name)
         states = instance.get_task_states(instance.dag_id, task_ids=[end], run_ids=[instance.run_id])
         return str(states.get(instance.run_id, {}).get(end)) == "success"
+
+    def _has_stopped(self, ledger: Ledger, run: str) -> bool:
+        """Whether the end step was not to run, and nothing has failed."""
+        flow = self.deployment.manifest.flow_name
+        stops = ledger.carried(flow, run).until is not None
+        return stops and not failed_tasks(ledger, flow, run, ledger.steps(flow, run))
 
     def _call(self, ledger: Ledger, run: str) -> str:
         from airflow_mlflow_provider.runtime.exit_hooks import HookRequest, run_hook

@@ -1,9 +1,12 @@
-"""Writing the verdict on a run that has failed."""
+"""Writing the verdict on a run that has failed, or has stopped where it was to."""
 
 from __future__ import annotations
 
 from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.store.ledger import Ledger
+
+# What the verdict on a run begins with that stops where it was to. Others of its tasks may run then, and fail.
+STOPPED = "stopped"
 
 
 def seal_failed(ledger: Ledger, flow: str, run: str, reason: str) -> None:
@@ -23,5 +26,5 @@ def seal_failed(ledger: Ledger, flow: str, run: str, reason: str) -> None:
         # Refused parameters, say: the run never began, and there is nothing to put a verdict on.
         return
     end = ledger.run_end(flow, run)
-    if end is None or end.status != "terminated":
+    if end is None or end.status != "terminated" or end.reason.startswith(STOPPED):
         ledger.end_run(flow, run, failed_run_end(ledger, flow, run, reason))

@@ -28,6 +28,7 @@ from airflow_mlflow_provider.operators.outcome_facts import partition, run_outco
 from airflow_mlflow_provider.operators.planning import instances
 from airflow_mlflow_provider.operators.pod_death import record_pod_death
 from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY, pointer
+from airflow_mlflow_provider.operators.sealing import STOPPED
 from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
 from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.operators.verdict import gang_width, verdict
@@ -103,6 +104,9 @@ class FlowStepOperator(BaseOperator):
         if self._is_told(work):
             self._tell_run(context, work)
         try:
+            if not work.attempt.number and not work.is_wanted:
+                self._stop(work)
+                return None
             result = self._taken_over(work, context) or self._run(work, context)
         except CommandException as error:
             raise AirflowFailException(_text(error)) from error
@@ -204,6 +208,22 @@ class FlowStepOperator(BaseOperator):
         self.log.info("Taken over from %s; nothing is run.", origins)
         context["ti"].xcom_push(ORIGIN_KEY, origin_of(work.ledger, found.result.tasks[0].key))
         return found.result
+
+    def _stop(self, work: UnitTry) -> None:
+        """Run nothing, as the run stops before it comes here.
+
+        Beside the way to where it stops, the task succeeds, so that what joins the two still waits for the other.
+
+        Raises:
+            AirflowSkipException: What follows is not to be run either.
+        """
+        if work.is_aside and not work.unit.opens:
+            self.log.info("The run stops after %s, so nothing is run here.", work.until)
+            return
+        end = work.ledger.run_end(work.flow, work.run)
+        if end is None or end.status != "failed":
+            work.end_run("terminated", f"{STOPPED} before {self.unit}, as asked")
+        raise AirflowSkipException("The run stops before this step, as asked.")
 
     def _run(self, work: UnitTry, context: Context) -> UnitResult:
         in_pod = self.deployment.manifest.step_compute(self.unit) == "kubernetes"
@@ -427,7 +447,9 @@ class FlowStepOperator(BaseOperator):
         graph = self.deployment.manifest.graph
         tolerated = any(is_tolerant(graph, split) for split in graph[self.unit].frames)
         last = work.is_last(task.key for task in result.failed)
-        if last and self.deployment.manifest.limits.fail_fast and not tolerated:
+        # Of a run that stops early, Airflow may not see that it has failed: what would tell it is skipped.
+        ends_run = self.deployment.manifest.limits.fail_fast or work.until is not None
+        if last and ends_run and not tolerated:
             work.end_run("failed", text, tuple(task.key.pathspec for task in result.failed))
         if last and work.unit.kind == "loop":
             raise AirflowFailException(text)  # the retries that Airflow still has are for other iterations

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowNotFound
+from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.operators.attempt import Attempt, attempt_of
 from airflow_mlflow_provider.operators.new_run import new_run
 from airflow_mlflow_provider.operators.upstream import any_failed
@@ -19,6 +20,7 @@ from airflow_mlflow_provider.plan.manifest import decode
 from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.plan.units import Unit
 from airflow_mlflow_provider.runtime.request import UnitRequest
+from airflow_mlflow_provider.runtime.resume import steps_until
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, RunEnd, RunStatus
 
@@ -221,6 +223,26 @@ class UnitTry:
             "log_url": self._ti.log_url,
             "logical_date": logical_date.isoformat() if logical_date else None,
         }
+
+    @property
+    def until(self) -> str | None:
+        """Step that the run stops after, empty if it runs nothing, ``None`` if it goes to its end."""
+        return self.ledger.carried(self.flow, self.run).until
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the run comes as far as to this unit."""
+        until = self.until
+        return until is None or (bool(until) and set(self.unit.steps) <= steps_until(self._graph, until))
+
+    @property
+    def is_aside(self) -> bool:
+        """Of a unit that is not wanted: whether it does not come after the step that the run stops after, but beside it."""
+        return bool(self.until) and self.until not in steps_until(self._graph, self.unit.name)
+
+    @property
+    def _graph(self) -> FlowGraph:
+        return self._deployed.manifest.graph
 
     def end_run(self, status: RunStatus, reason: str = "", failed_tasks: tuple[str, ...] = ()) -> None:
         """Set the verdict on the run."""

@@ -175,6 +175,8 @@ class AirflowDeployedFlow(DeployedFlow):
         *,
         rerun_changed: bool = False,
         code: Literal["current", "origin"] = "current",
+        until: str | None = None,
+        clone_only: bool = False,
         **kwargs: Any,
     ) -> AirflowTriggeredRun:
         """Start a run that takes over what has finished in another one.
@@ -184,6 +186,8 @@ class AirflowDeployedFlow(DeployedFlow):
             step: Step to run again with all that follows it.
             rerun_changed: Whether steps whose code has changed since run again.
             code: Whose code runs: what is deployed now, or that of the origin.
+            until: Step to stop after.
+            clone_only: Whether nothing is run.
             kwargs: Values of parameters that differ from the origin's.
 
         Raises:
@@ -193,7 +197,13 @@ class AirflowDeployedFlow(DeployedFlow):
         ledger, manifest = self._ledger, self.manifest
         values = conf_values(manifest, ledger, kwargs, f"{self!r}.resume()")
         options = ResumeOptions(
-            find_origin(ledger, manifest, origin_run_id).run, step, values, rerun_changed, code
+            find_origin(ledger, manifest, origin_run_id).run,
+            step,
+            values,
+            rerun_changed,
+            code,
+            until,
+            clone_only,
         )
         rest = self._parsed()
         dag_run_id = new_dag_run_id()

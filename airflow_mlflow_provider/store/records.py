@@ -225,9 +225,11 @@ class Carried(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         steps: Tasks taken over, by step.
+        until: Step that a run in Airflow stops after, empty for one that runs nothing, ``None`` for one that goes to its end.
     """
 
     steps: dict[str, tuple[CarriedTasks, ...]]
+    until: str | None = None
     version: int = RECORD_VERSION
 
     def keys(self, flow: str, step: str) -> dict[str, AttemptKey]:

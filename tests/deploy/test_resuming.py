@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.deploy.resuming import (
     ResumeOptions,
     find_origin,
@@ -15,11 +18,14 @@ from airflow_mlflow_provider.deploy.resuming import (
     store_resumed,
 )
 from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.operators.sealing import seal_failed
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.store.records import RunRecord
+from tests.dag.deployed import Finished, manifest_from
 from tests.dag.manifests import manifest_of
 from tests.flow_runs import FlowFile, FlowRun
+from tests.services.dag_test import DagTestRun, run_dag
 
 SOURCE = """
 class ResumedFlow(FlowSpec):
@@ -55,6 +61,117 @@ def test_a_resumed_run_keeps_parameters_trigger_and_origin_and_names_what_it_too
     assert ledger.newest_done_keys("ResumedFlow", record.run, "start")["0"].run == origin
     # It reads `fails`, which has another value.
     assert ledger.newest_done_keys("ResumedFlow", record.run, "end") == {}
+
+
+STOPS = """
+import os
+
+class StopsFlow(FlowSpec):
+    @step
+    def start(self):
+        self.items = [1, 2, 3]
+        self.next(self.wide, self.side)
+
+    @step
+    def wide(self):
+        self.next(self.body, foreach="items")
+
+    @step
+    def body(self):
+        if os.path.exists("broken"):
+            raise ValueError("told to fail")
+        self.value = self.input * 10
+        self.next(self.polish)
+
+    @step
+    def polish(self):
+        self.next(self.gather)
+
+    @step
+    def gather(self, inputs):
+        self.values = [one.value for one in inputs]
+        self.next(self.meet)
+
+    @step
+    def side(self):
+        self.next(self.meet)
+
+    @step
+    def meet(self, inputs):
+        self.values = inputs.gather.values
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+class _Stopping:
+    """A flow whose local run failed in the body of a foreach, resumed by `dag.test()` up to a step."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.file = FlowFile(folder, STOPS)
+        monkeypatch.chdir(folder)
+        self.broken = folder / "broken"
+        self.broken.touch()
+        self.origin = self.file.run("--keep-going").failed().run
+        self.broken.unlink()
+
+    def resume(self, origin: str, expected: str = "success", **options: Any) -> tuple[DagTestRun, Finished]:
+        """A DAG run that resumes another run, and what it left."""
+        manifest = manifest_from(self.file.path, self.file.store)
+        moment = datetime.datetime.now(datetime.timezone.utc)
+        plan = plan_deployed_resume(self.file.ledger, manifest, ResumeOptions(origin, **options))
+        store_resumed(self.file.ledger, manifest, plan, f"manual__{moment.isoformat()}")
+        run = run_dag(build_dag(manifest), plan.parameters, expected=expected, logical_date=moment)
+        return run, Finished.of(manifest, run)
+
+
+@pytest.fixture
+def stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Stopping:
+    """The flow above."""
+    return _Stopping(tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+def test_a_resumed_dag_run_stops_after_a_step_and_is_resumed_to_its_end(stopping: _Stopping) -> None:
+    run, stopped = stopping.resume(stopping.origin, until="body")
+    assert [run.states[label] for label in ("body[2]", "side", "polish[2]", "end")] == [
+        "success",
+        "success",
+        "skipped",
+        "skipped",
+    ]
+    assert [stopped.artifact("body", "value", f"000{n}") for n in range(3)] == [10, 20, 30]
+    assert stopped.tasks("side") == stopped.tasks("polish") == stopped.tasks("end") == []
+    end = stopped.ledger.run_end("StopsFlow", stopped.run)
+    assert end is not None
+    assert (end.status, end.reason.partition(" ")[0]) == ("terminated", "stopped")
+
+    _, rest = stopping.resume(stopped.run)
+    assert (rest.status, rest.artifact("end", "values")) == ("succeeded", [10, 20, 30])
+    assert {key.run for key in rest.ledger.newest_done_keys("StopsFlow", rest.run, "body").values()} == {
+        stopped.run
+    }
+
+
+@pytest.mark.slow
+def test_a_resumed_dag_run_that_only_takes_over_runs_nothing(stopping: _Stopping) -> None:
+    _, cloned = stopping.resume(stopping.origin, clone_only=True)
+    assert cloned.status == "terminated"
+    assert cloned.ledger.steps("StopsFlow", cloned.run) == ["_parameters", "side", "start", "wide"]
+    assert not cloned.ledger.store.children(f"flows/StopsFlow/runs/{cloned.run}/tasks")
+
+
+@pytest.mark.slow
+def test_a_resumed_dag_run_that_was_to_stop_and_failed_before_has_failed(stopping: _Stopping) -> None:
+    stopping.broken.touch()
+    _, failed = stopping.resume(stopping.origin, expected="failed", until="gather")
+    seal_failed(failed.ledger, "StopsFlow", failed.run, "Airflow says so")
+    end = failed.ledger.run_end("StopsFlow", failed.run)
+    assert end is not None
+    assert (end.status, len(end.failed_tasks)) == ("failed", 3)
 
 
 @pytest.fixture(scope="module")

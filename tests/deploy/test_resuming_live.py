@@ -138,6 +138,13 @@ def test_a_step_a_parameter_and_changed_code_decide_what_runs_again(site: Site, 
     assert site.processes(changed) == {"join", "end"}
 
 
+def test_a_resumed_run_stops_where_it_is_told_to(site: Site, production: FlowRun) -> None:
+    stopped = site.airflow("resume", production.run, "join", "--until", "join", "--wait").succeeded()
+    assert site.ran(stopped) == {"join"}
+    assert site.processes(stopped) == {"join", "end"}
+    assert stopped.end.status == "terminated"
+
+
 def test_with_the_code_of_the_origin_the_resumed_run_fails_as_the_origin_did(
     site: Site, production: FlowRun
 ) -> None:

@@ -78,6 +78,8 @@ def resume(flow_class: type[FlowSpec]) -> click.Command:
             show_default=True,
             help="Whose code runs: what is deployed now, or that of the origin.",
         ),
+        click.Option(["--until"], metavar="STEP", help="Run this step and what it needs, then stop."),
+        click.Option(["--clone-only"], is_flag=True, help="Take over what has finished, and run nothing."),
         click.Option(["--dry-run"], is_flag=True, help="Tell what would be taken over and what would run."),
         click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
         click.Option(["--wait/--no-wait"], default=False, help="Wait until the run has ended."),
@@ -132,6 +134,8 @@ def _resume(ctx: click.Context, /, **values: Any) -> int:
         parameters=changed,
         rerun_changed=values["rerun_changed"],
         code=values["code"],
+        until=values["until"],
+        clone_only=values["clone_only"],
     )
     if values["dry_run"]:
         seen = resumed_manifest(airflow.ledger, manifest, options)

@@ -56,6 +56,8 @@ class ResumeQuestion(BaseModel):
         parameters: Values that differ from the origin's, by name.
         rerun_changed: Whether steps whose code has changed since run again.
         code: Whose code runs.
+        until: Step to stop after.
+        clone_only: Whether nothing is run.
         dag_run_id: Id for the new DAG run, by which a call that is repeated is seen to be the same.
     """
 
@@ -66,6 +68,8 @@ class ResumeQuestion(BaseModel):
     parameters: dict[str, Any] = {}
     rerun_changed: bool = False
     code: Literal["current", "origin"] = "current"
+    until: str | None = None
+    clone_only: bool = False
     dag_run_id: str | None = None
 
 
@@ -111,9 +115,10 @@ def plan_resume(
     step: str | None = None,
     rerun_changed: Annotated[bool, Query()] = False,
     code: Literal["current", "origin"] = "current",
+    until: str | None = None,
 ) -> ResumeAnswer:
     """What a resume would do; changes nothing."""
-    question = ResumeQuestion(origin=origin, step=step, rerun_changed=rerun_changed, code=code)
+    question = ResumeQuestion(origin=origin, step=step, rerun_changed=rerun_changed, code=code, until=until)
     return _answer(_Resume(dag_id, question, user).plan())
 
 
@@ -161,6 +166,8 @@ class _Resume:
             parameters=question.parameters,
             rerun_changed=question.rerun_changed,
             code=question.code,
+            until=question.until,
+            clone_only=question.clone_only,
         )
 
     def plan(self) -> PlannedResume:

@@ -228,6 +228,8 @@ export interface ResumeQuestion {
   parameters?: Record<string, unknown>;
   rerun_changed?: boolean;
   code?: "current" | "origin";
+  until?: string | null;
+  clone_only?: boolean;
   dag_run_id?: string | null;
 }
 
@@ -464,7 +466,7 @@ export interface Get {
   "/api/dags/{dag_id}/trend": { path: { dag_id: string }; query: { step: string; name: string; runs?: number }; answer: TrendView };
   "/api/flows": { path: Record<string, never>; query: { text?: string; cursor?: string; limit?: number }; answer: FlowPage };
   "/api/search": { path: Record<string, never>; query: { query: string; by?: "pathspec" | "tag" | "artifact"; cursor?: string; limit?: number }; answer: FindingPage };
-  "/resume/{dag_id}": { path: { dag_id: string }; query: { origin: string; step?: string | null; rerun_changed?: boolean; code?: "current" | "origin" }; answer: ResumeAnswer };
+  "/resume/{dag_id}": { path: { dag_id: string }; query: { origin: string; step?: string | null; rerun_changed?: boolean; code?: "current" | "origin"; until?: string | null }; answer: ResumeAnswer };
 }
 
 export interface Patch {
