@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
@@ -19,36 +18,33 @@ from airflow.sdk import BaseOperator, Context
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.exception import CommandException, MetaflowException
 from airflow_mlflow_provider.operators.asset_events import finish_extra
-from airflow_mlflow_provider.operators.cached import UnitCache
 from airflow_mlflow_provider.operators.credentials import provide_credentials
 from airflow_mlflow_provider.operators.labels import InstanceLabel
 from airflow_mlflow_provider.operators.metrics import count_run, count_tasks
 from airflow_mlflow_provider.operators.origin import FLOW_RUN_KEY, ORIGIN_KEY, origin_of, run_place
 from airflow_mlflow_provider.operators.outcome_facts import partition, run_outcome
 from airflow_mlflow_provider.operators.planning import instances
-from airflow_mlflow_provider.operators.pod_death import record_pod_death
 from airflow_mlflow_provider.operators.pointer import PATHSPEC_KEY, POINTER_KEY, pointer
 from airflow_mlflow_provider.operators.sealing import STOPPED
-from airflow_mlflow_provider.operators.secrets import resolve_secrets, secrets_in_environment
+from airflow_mlflow_provider.operators.secrets import secrets_in_environment
 from airflow_mlflow_provider.operators.unit_try import UnitTry
-from airflow_mlflow_provider.operators.verdict import gang_width, verdict
+from airflow_mlflow_provider.operators.verdict import verdict
 from airflow_mlflow_provider.operators.version_check import check_version
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element
 from airflow_mlflow_provider.plan.scopes import is_tolerant
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
-from airflow_mlflow_provider.runtime.single_flight import Busy, Patience
+from airflow_mlflow_provider.runtime.single_flight import Patience
 from airflow_mlflow_provider.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_mlflow_provider.operators.kubernetes import GangUnit, PodOutcome, PodUnit
+    from airflow_mlflow_provider.operators.in_pods import UnitInPods
     from airflow_mlflow_provider.store.records import AttemptKey
 
 _LOST = "a worker or pod was lost: its last attempt ended without a record"
 _SHOWN_FAILURES = 5
-_SHORTEST_PAUSE_S = 2.0
 
 
 class FlowStepOperator(BaseOperator):
@@ -85,7 +81,7 @@ class FlowStepOperator(BaseOperator):
         self._label: InstanceLabel | None = None
         self.parameters = parameters
         self._interruptible = False
-        self._pod: PodUnit | GangUnit | None = None
+        self._pods: UnitInPods | None = None
         self._ended: UnitResult | None = None
 
     def execute(self, context: Context) -> list[Element] | None:
@@ -125,11 +121,8 @@ class FlowStepOperator(BaseOperator):
             work = self._work(context)
             # Not prepared anew: the pod has run, whatever has become of the run since, and must be cleaned up.
             request = work.request(work.chosen_paths())
-            if work.unit.kind == "gang":
-                return self._conclude(context, work, self._gangs_in_pods(work, request, context, event))
-            pod = self._pod = self._pod_unit(work, request, context)
-            outcome = pod.resume(dict(event))
-            return self._conclude(context, work, self._after_pod(work, request, outcome))
+            result = self._in_pods(work, context).resume(request, event)
+            return self._conclude(context, work, result)
 
     @property
     def instance_label(self) -> InstanceLabel:
@@ -149,12 +142,13 @@ class FlowStepOperator(BaseOperator):
             work = self._work(context)
             waiting = Patience(float(get("cache_wait_s")), **patience)
             waiting.waited(float(event))
-            return self._conclude(context, work, self._in_pod(work, context, waiting))
+            result = self._in_pods(work, context).run(self._prepared(work), waiting)
+            return self._conclude(context, work, result)
 
     def on_kill(self) -> None:
         """End what runs: the pod, or the task processes on this machine."""
-        if self._pod is not None:
-            self._pod.kill()
+        if self._pods is not None:
+            self._pods.kill()
         elif self._interruptible:
             # Airflow calls this from its signal handler; the exception unwinds the runner, which ends its processes.
             raise AirflowException("The task was ended from outside.")
@@ -227,9 +221,9 @@ class FlowStepOperator(BaseOperator):
 
     def _run(self, work: UnitTry, context: Context) -> UnitResult:
         in_pod = self.deployment.manifest.step_compute(self.unit) == "kubernetes"
-        return (
-            self._in_pod(work, context) if in_pod and not work.attempt.is_fallback else self._in_worker(work)
-        )
+        if not in_pod or work.attempt.is_fallback:
+            return self._in_worker(work)
+        return self._in_pods(work, context).run(self._prepared(work))
 
     def _in_worker(self, work: UnitTry, fallback: str | None = None) -> UnitResult:
         from airflow_mlflow_provider.runtime.unit import run_unit
@@ -257,116 +251,11 @@ class FlowStepOperator(BaseOperator):
         finally:
             self._interruptible = False
 
-    def _in_pod(self, work: UnitTry, context: Context, waiting: Patience | None = None) -> UnitResult:
-        request = self._prepared(work)
-        cache, waiting = self._cache(work, request), waiting or Patience(float(get("cache_wait_s")))
-        # Only where nobody could wait before there was a pod does the pod wait itself.
-        request = msgspec.structs.replace(request, waits=not cache.claims)
-        found = verdict(work.ledger, work.pinned.manifest.graph, request)
-        if request.retry_count and found.complete:
-            self.log.info("An earlier try has finished the task; its record counts and no pod is needed.")
-            return found.result
-        if work.unit.kind == "gang":
-            return self._gangs_in_pods(work, request, context)
-        pod = self._pod = self._pod_unit(work, request, context)
-        while isinstance(reused := cache.look(waiting), Busy):
-            self._wait_for(reused, waiting, pod)
-        if reused is not None:
-            self.log.info("Reused from the cache; no pod is needed.")
-            return reused
-        outcome = pod.run_warm() or (pod.run_or_defer() if pod.deferrable else pod.run())
-        return self._after_pod(work, request, outcome)
+    def _in_pods(self, work: UnitTry, context: Context) -> UnitInPods:
+        from airflow_mlflow_provider.operators.in_pods import UnitInPods
 
-    def _gangs_in_pods(
-        self, work: UnitTry, request: UnitRequest, context: Context, event: Mapping[str, Any] | None = None
-    ) -> UnitResult:
-        """Run the gangs of the instance, one after the other, each in pods that are started together.
-
-        Args:
-            work: This try.
-            request: All of its gangs.
-            context: Airflow's.
-            event: What the trigger has sent that waited for one of them; those before it have ended.
-        """
-        graph = work.pinned.manifest.graph
-        first = request.paths.index(tuple(event["path"])) if event else 0
-        outcomes: list[PodOutcome] = []
-        for path in request.paths[first:]:
-            one = msgspec.structs.replace(request, paths=(path,))
-            if request.retry_count and not event and verdict(work.ledger, graph, one).complete:
-                continue
-            gang = self._pod = self._gang_unit(work, one, context)
-            if event:
-                outcomes.append(gang.resume(event))
-                event = None
-            else:
-                outcomes.append(gang.run_or_defer() if gang.deferrable else gang.run())
-            if outcomes[-1].reason == "Killed":
-                break
-        failed = [outcome for outcome in outcomes if not outcome.succeeded]
-        return self._after_pod(work, request, (failed or outcomes)[0])
-
-    def _wait_for(self, busy: Busy, waiting: Patience, pod: PodUnit) -> None:
-        """Wait for another task that computes the same: in the triggerer, or else here. There is no pod yet.
-
-        Raises:
-            TaskDeferred: To Airflow, which calls :meth:`look_again`.
-            TaskFailed: The task was ended meanwhile.
-        """
-        self.log.info("Waiting for %s, which computes the same result.", busy.claim.key.pathspec)
-        pause = max(waiting.pause(), _SHORTEST_PAUSE_S)
-        if pod.deferrable:
-            from airflow_mlflow_provider.triggers.pause import PauseTrigger
-
-            self.defer(
-                trigger=PauseTrigger(seconds=pause), method_name="look_again", kwargs=waiting.to_json()
-            )
-        pod.pause(pause)
-        waiting.waited(pause)
-
-    def _cache(self, work: UnitTry, request: UnitRequest) -> UnitCache:
-        from airflow_mlflow_provider.operators.kubernetes.environment import setting
-
-        manifest = work.pinned.manifest
-        # From here to the pod's first sign of life it has to be asked for, scheduled and started.
-        lease_s = float(setting(manifest, "pod_startup_timeout_s")) + float(get("cache_lease_s"))
-        return UnitCache(work.ledger, manifest, work.unit, request, lease_s)
-
-    def _pod_unit(self, work: UnitTry, request: UnitRequest, context: Context) -> PodUnit:
-        from airflow_mlflow_provider.operators.kubernetes import PodUnit
-
-        return PodUnit(request=request, **self._in_cluster(work, context))
-
-    def _gang_unit(self, work: UnitTry, request: UnitRequest, context: Context) -> GangUnit:
-        from airflow_mlflow_provider.operators.kubernetes import GangUnit
-
-        size = gang_width(work.ledger, work.pinned.manifest.graph, request, request.paths[0])
-        return GangUnit(request=request, size=size, ledger=work.ledger, **self._in_cluster(work, context))
-
-    def _in_cluster(self, work: UnitTry, context: Context) -> dict[str, Any]:
-        manifest = work.pinned.manifest
-        step = manifest.graph[self.unit]
-        # Secrets also where the pod is there already: its log passes through this process, and so through its masker.
-        secrets = resolve_secrets(step)
-        return {"step": step, "manifest": manifest, "operator": self, "context": context, "secrets": secrets}
-
-    def _after_pod(self, work: UnitTry, request: UnitRequest, outcome: PodOutcome) -> UnitResult:
-        found = verdict(work.ledger, work.pinned.manifest.graph, request)
-        if not found.missing:
-            return found.result
-        caught = self.deployment.manifest.graph[self.unit].decorator("catch") is not None
-        self._cache(work, request).release()
-        if caught and request.last and outcome.reason != "Killed":
-            return self._in_worker(work, outcome.summary)
-        if found.result.failed and work.unit.kind == "gang":
-            return found.result  # the others were stopped, because of those that failed
-        if outcome.reason != "Killed":
-            record_pod_death(work.ledger, request, found.missing, outcome, self.log)
-        tasks = ", ".join(found.missing[:_SHOWN_FAILURES])
-        text = f"The pod ended without a record of {tasks}: {outcome.summary}"
-        if work.unit.kind == "loop" and work.is_last(work.attempt_of(name) for name in found.missing):
-            raise AirflowFailException(text)
-        raise AirflowException(text)
+        self._pods = UnitInPods(self, work, context, lambda cause: self._in_worker(work, cause))
+        return self._pods
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
         """What Airflow's OpenLineage provider asks for when the task has ended, also when it failed.
