@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from airflow_mlflow_provider.cards.reading import Card, get_cards
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.client import Flow, Task, metadata, namespace
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
@@ -77,9 +78,7 @@ def view(session: Session, /, pathspec: str, **which: Any) -> None:
 @click.argument("pathspec", required=False)
 @_which_card
 @click.option("--as-json", is_flag=True, help="As JSON, on standard output.")
-@click.option(
-    "--file", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write JSON here."
-)
+@click.option("--file", type=OutputFile(Path), help="Write JSON here.")
 @click.pass_obj
 def list_cards(
     session: Session, /, pathspec: str | None, as_json: bool, file: Path | None, **which: Any

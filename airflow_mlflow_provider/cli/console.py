@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from airflow_mlflow_provider.cli.main import run_click
+from airflow_mlflow_provider.cli.output_file import OutputFile
 
 _PROGRAM = "airflow-flow"
 
@@ -218,7 +219,9 @@ def pull(run: str, folder: str | None) -> None:
 
 @code.command("patch")
 @click.argument("run")
-@click.option("--file_path", default="patch.patch", show_default=True, help="The patch to write.")
+@click.option(
+    "--file_path", type=OutputFile(), default="patch.patch", show_default=True, help="The patch to write."
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 def patch(run: str, file_path: str, overwrite: bool) -> None:
     """Write a patch that makes the files here those of RUN; apply it with `git apply` or `patch -p1`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.paths import tasks_at
 from airflow_mlflow_provider.cli.session import Session, split_list
 from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -32,7 +33,7 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     help="Longest value printed, in characters; 0 prints names only.",
 )
 @click.option("--include", help="Names to dump, separated by commas; all by default.")
-@click.option("--file", "file", type=click.Path(dir_okay=False), help="Write a pickle of all values there.")
+@click.option("--file", "file", type=OutputFile(), help="Write a pickle of all values there.")
 @click.pass_obj
 def dump(
     session: Session,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.flow.spec import FlowSpec
 
@@ -62,7 +63,7 @@ def list_files(session: Session, archive: bool, as_json: bool) -> None:
 
 
 @package.command("save", help="Write the package to PATH, as a .tar.zst archive.")
-@click.argument("path", type=click.Path(dir_okay=False))
+@click.argument("path", type=OutputFile())
 @click.pass_obj
 def save(session: Session, path: str) -> None:
     """Write the package."""

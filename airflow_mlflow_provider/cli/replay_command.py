@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.session import Session, checked_tags
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -35,7 +36,7 @@ def make(name: str, flow_class: type[FlowSpec]) -> click.Command:
     "--compare", is_flag=True, help="Tell which artifacts differ; any difference gives exit code 1."
 )
 @click.option("--tag", "tags", multiple=True, help="Tag of the new run; may be repeated.")
-@click.option("--run-id-file", type=click.Path(dir_okay=False), help="Write the new run's id there.")
+@click.option("--run-id-file", type=OutputFile(), help="Write the new run's id there.")
 @click.pass_obj
 def replay(
     session: Session,

@@ -10,6 +10,7 @@ import click
 
 from airflow_mlflow_provider.cli.origin import latest_local_run
 from airflow_mlflow_provider.cli.output import RunPrinter, resume_lines
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
@@ -76,10 +77,10 @@ def _options() -> list[click.Parameter]:
             show_default=True,
             help="MB kept of each stream of each task.",
         ),
-        option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
+        option(["--run-id-file"], type=OutputFile(), help="Write the run's id there."),
         option(
             ["--runner-attribute-file"],
-            type=click.Path(dir_okay=False),
+            type=OutputFile(),
             help="Write flow, run id and store there, as JSON.",
         ),
         option(["--parameters-file"], type=click.Path(exists=True, dir_okay=False), hidden=True),

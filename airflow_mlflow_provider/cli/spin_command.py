@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from airflow_mlflow_provider.cli.attribute_file import write_attributes
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.session import Session
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.flow.spec import FlowSpec
@@ -50,12 +51,10 @@ def command_options() -> list[click.Parameter]:
             hidden=True,
             help="Accepted; spin prints and keeps no log.",
         ),
-        option(
-            ["--run-id-file"], type=click.Path(dir_okay=False), help="Write the id of the spun run there."
-        ),
+        option(["--run-id-file"], type=OutputFile(), help="Write the id of the spun run there."),
         option(
             ["--runner-attribute-file"],
-            type=click.Path(dir_okay=False),
+            type=OutputFile(),
             help="Write the task's pathspec and store there.",
         ),
     ]

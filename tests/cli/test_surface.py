@@ -251,6 +251,21 @@ def test_steps_that_would_be_pods_are_told_once_with_the_way_to_get_them(tmp_pat
     assert run.stderr.count("in no pod: start. For pods: python flow.py airflow create") == 1
 
 
+@pytest.mark.parametrize(
+    "words", [("run", "--run-id-file"), ("package", "save"), ("dump", "1/start", "--file")]
+)
+def test_a_file_that_cannot_be_written_is_a_usage_error_before_anything_is_done(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command_line(Surface, [*words, str(tmp_path / "nowhere" / "file")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_with_after_the_command_needs_a_decorator(tmp_path: Path) -> None:
     assert "--with" in FlowFile(tmp_path, WITH).run("--with").failed(2).stderr
 

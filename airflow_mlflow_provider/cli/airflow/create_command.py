@@ -10,6 +10,7 @@ import msgspec
 
 from airflow_mlflow_provider.cli.airflow.session import AirflowSession
 from airflow_mlflow_provider.cli.attribute_file import write_attributes
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.session import Session, checked_tags
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.create import CreateOptions, Deployed, deploy
@@ -67,7 +68,7 @@ from airflow_mlflow_provider.plan.manifest import Limits, encode
 @click.option("--dry-run", is_flag=True, help="Print the manifest; change nothing.")
 @click.option(
     "--deployer-attribute-file",
-    type=click.Path(dir_okay=False),
+    type=OutputFile(),
     help="Write DAG id, flow and store there, as JSON.",
 )
 @click.option(

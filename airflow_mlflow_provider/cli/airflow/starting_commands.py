@@ -12,6 +12,7 @@ from airflow_mlflow_provider.cli.airflow.run_commands import show_status
 from airflow_mlflow_provider.cli.airflow.session import AirflowSession
 from airflow_mlflow_provider.cli.attribute_file import write_attributes
 from airflow_mlflow_provider.cli.output import resume_lines
+from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.parameter_options import (
     explicit_parameters,
     given_parameters,
@@ -44,7 +45,7 @@ _A_YEAR = 31_536_000.0
 def trigger(flow_class: type[FlowSpec]) -> click.Command:
     """The command of a flow; its parameters are options."""
     options: list[click.Parameter] = [
-        click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
+        click.Option(["--run-id-file"], type=OutputFile(), help="Write the run's id there."),
         click.Option(["--wait/--no-wait"], default=False, help="Wait until the run has ended."),
         click.Option(
             ["--conf-file"], type=click.Path(exists=True, dir_okay=False), help="Parameters as JSON."
@@ -52,7 +53,7 @@ def trigger(flow_class: type[FlowSpec]) -> click.Command:
         click.Option(["--unpause"], is_flag=True, help="Unpause the DAG first."),
         click.Option(
             ["--deployer-attribute-file"],
-            type=click.Path(dir_okay=False),
+            type=OutputFile(),
             help="Write DAG id, flow, run and store there, as JSON.",
         ),
     ]
@@ -81,7 +82,7 @@ def resume(flow_class: type[FlowSpec]) -> click.Command:
         click.Option(["--until"], metavar="STEP", help="Run this step and what it needs, then stop."),
         click.Option(["--clone-only"], is_flag=True, help="Take over what has finished, and run nothing."),
         click.Option(["--dry-run"], is_flag=True, help="Tell what would be taken over and what would run."),
-        click.Option(["--run-id-file"], type=click.Path(dir_okay=False), help="Write the run's id there."),
+        click.Option(["--run-id-file"], type=OutputFile(), help="Write the run's id there."),
         click.Option(["--wait/--no-wait"], default=False, help="Wait until the run has ended."),
     ]
     return click.Command(
