@@ -62,6 +62,7 @@ Each class that describes something missing or invalid also is the matching buil
 from __future__ import annotations
 
 import dataclasses
+import functools
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -317,29 +318,37 @@ class AirflowApiError(MetaflowException):
     headline = "Airflow API call failed"
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@functools.total_ordering
+@dataclasses.dataclass(frozen=True)
 class LintIssue:
     """One finding of the linter; sorts by file and line.
 
     Attributes:
+        rule: Rule id, such as ``"T303"``.
+        severity: ``"E"`` error or ``"W"`` warning.
         file: Source file of the finding.
         line: 1-based line.
         col: 1-based column.
-        rule: Rule id, such as ``"T303"``.
-        severity: ``"E"`` error or ``"W"`` warning.
         step: Name of the step, or ``None``.
         message: What is wrong.
         fix: How to fix it, one imperative sentence.
     """
 
+    rule: str
+    severity: str
     file: str
     line: int
     col: int
-    rule: str
-    severity: str
     step: str | None
     message: str
     fix: str
+
+    def __lt__(self, other: LintIssue) -> bool:
+        return self._place < other._place
+
+    @property
+    def _place(self) -> tuple[str, int, int, str, str, str, str]:
+        return self.file, self.line, self.col, self.rule, self.severity, self.step or "", self.message
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.col} {self.rule} {self.message} {self.fix}".rstrip()

@@ -150,7 +150,7 @@ def _uninstalled_packages(flow_class: type[FlowSpec], manifest: FlowManifest) ->
 
 def _issue_of_store(manifest: FlowManifest, message: str, fix: str, step: str | None) -> LintIssue:
     node = manifest.graph[step or manifest.graph.start]
-    return LintIssue(node.file or manifest.graph.file, node.line or 1, 1, "X004", "E", step, message, fix)
+    return LintIssue("X004", "E", node.file or manifest.graph.file, node.line or 1, 1, step, message, fix)
 
 
 def _claims(manifest: FlowManifest, steps: list[str]) -> bool:

@@ -72,11 +72,11 @@ class Rule(msgspec.Struct, frozen=True):
                 return None
             file = file.path
         return LintIssue(
+            self.id,
+            self.severity,
             file,
             finding.line,
             finding.col,
-            self.id,
-            self.severity,
             finding.step,
             finding.message,
             finding.fix,
