@@ -83,9 +83,11 @@ class AirflowRest:
         """Delete a DAG and its history; whether it was there."""
         return self._optional("DELETE", f"/dags/{_quote(dag_id)}") is not None
 
-    def trigger(self, dag_id: str, dag_run_id: str, conf: Mapping[str, Any]) -> dict[str, Any]:
+    def trigger(
+        self, dag_id: str, dag_run_id: str, conf: Mapping[str, Any], note: str | None = None
+    ) -> dict[str, Any]:
         """Start a DAG run."""
-        body = {"dag_run_id": dag_run_id, "logical_date": None, "conf": dict(conf)}
+        body = {"dag_run_id": dag_run_id, "logical_date": None, "conf": dict(conf), "note": note}
         return self._call("POST", f"/dags/{_quote(dag_id)}/dagRuns", json=body)
 
     def resume(self, dag_id: str, question: Mapping[str, Any]) -> dict[str, Any] | None:

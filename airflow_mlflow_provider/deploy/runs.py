@@ -6,7 +6,7 @@ import datetime
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.exception import AirflowApiError, CommandException, MetaflowNotFound
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.plan.run_tags import note_of
 from airflow_mlflow_provider.store.ledger import Ledger
 
 _POLL_SECONDS = 1.0
@@ -92,13 +93,23 @@ def check_conf(manifest: FlowManifest, values: Mapping[str, Any]) -> None:
             )
 
 
-def start_run(rest: AirflowRest, dag_id: str, values: Mapping[str, Any], dag_run_id: str) -> StartedRun:
+def start_run(
+    rest: AirflowRest, dag_id: str, values: Mapping[str, Any], dag_run_id: str, tags: Sequence[str] = ()
+) -> StartedRun:
     """Trigger a deployed flow.
+
+    Args:
+        rest: Airflow.
+        dag_id: The deployment.
+        values: Of parameters.
+        dag_run_id: Id of the DAG run.
+        tags: User tags of this run, beside those of the deployment.
 
     Raises:
         AirflowApiError: Airflow refused.
+        CommandException: The tags are too long.
     """
-    rest.trigger(dag_id, dag_run_id, values)
+    rest.trigger(dag_id, dag_run_id, values, note_of(tags))
     return StartedRun(
         dag_id, dag_run_id, airflow_run_id(dag_id, dag_run_id), rest.run_page(dag_id, dag_run_id)
     )

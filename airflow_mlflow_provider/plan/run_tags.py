@@ -1,10 +1,39 @@
-"""The system tags of runs of a deployed flow."""
+"""The tags of runs of a deployed flow: those that the runtime gives, and those that one run is started with."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 
+from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+
+# A line of a DAG run's note that begins so is a user tag of the run, whoever wrote it.
+_NOTE_LINE = "tag: "
+_LONGEST_NOTE = 1000
+
+
+def note_of(tags: Sequence[str]) -> str | None:
+    """The note of a DAG run whose run has these tags, ``None`` for none.
+
+    Raises:
+        CommandException: Airflow keeps no note of that length.
+    """
+    note = "\n".join(f"{_NOTE_LINE}{tag}" for tag in tags)
+    if len(note) > _LONGEST_NOTE:
+        raise CommandException(
+            f"The tags are {len(note)} characters, and Airflow's note of a DAG run, which holds them, has {_LONGEST_NOTE}.",
+            fix="Give fewer tags, or add them to the run with Run.add_tags.",
+        )
+    return note or None
+
+
+def tags_of(note: str | None) -> tuple[str, ...]:
+    """The tags in the note of a DAG run."""
+    lines = (note or "").splitlines()
+    return tuple(
+        tag for line in lines if line.startswith(_NOTE_LINE) and (tag := line[len(_NOTE_LINE) :].strip())
+    )
 
 
 def system_tags(manifest: FlowManifest) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from airflow_mlflow_provider.client import get_metadata
 from airflow_mlflow_provider.client.scope import ledger_of
+from airflow_mlflow_provider.client.tagging import check_tags
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.ending import delete_deployment
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
@@ -150,22 +151,25 @@ class AirflowDeployedFlow(DeployedFlow):
         """The flow as data, as it was deployed."""
         return self._record.flow_manifest()
 
-    def trigger(self, **kwargs: Any) -> AirflowTriggeredRun:
+    def trigger(self, *, tags: Sequence[str] = (), **kwargs: Any) -> AirflowTriggeredRun:
         """Start a run.
 
         Args:
+            tags: User tags of this run, beside those of the deployment.
             kwargs: Values of parameters and of editable configs, as JSON values; ``None`` means the default. Files are given
                 by their path.
 
         Raises:
             ValueError: A keyword is not a parameter.
             CommandException: It is a config that is not editable.
+            MetaflowTaggingError: A tag breaks a rule.
             AirflowApiError: Airflow refused.
         """
         values = conf_values(self.manifest, self._ledger, kwargs, f"{self!r}.trigger()")
+        check_tags(tags)
         rest = self._parsed()
         dag_run_id = new_dag_run_id()
-        start_run(rest, self.name, values, dag_run_id)
+        start_run(rest, self.name, values, dag_run_id, tags)
         return AirflowTriggeredRun(self, dag_run_id)
 
     def resume(

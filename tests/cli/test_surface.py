@@ -177,6 +177,7 @@ PROMISED: dict[str, dict[str, Any]] = {
         "--wait": False,
         "--conf-file": NONE,
         "--unpause": False,
+        "--tag": (),
     },
     "airflow list-runs": {
         "--running": (),

@@ -151,7 +151,8 @@ def test_a_deployed_flow_is_triggered_followed_resumed_and_ended(
     flow.path.unlink()
     (tmp_path / "other.txt").write_text("given")
 
-    run = deployed.trigger(alpha=5, the_names=["x,y", "$5 `ls` 🙂"], note=str(tmp_path / "other.txt"))
+    note = str(tmp_path / "other.txt")
+    run = deployed.trigger(alpha=5, the_names=["x,y", "$5 `ls` 🙂"], note=note, tags=["once more"])
     run.wait_for_completion(check_interval=0.5, timeout=120)
 
     assert run.status == "Succeeded", live_airflow_sqlite.api.report(run.dag_id, run.dag_run_id)
@@ -160,6 +161,7 @@ def test_a_deployed_flow_is_triggered_followed_resumed_and_ended(
     assert run.run is not None
     assert run.run.successful
     assert run.run.pathspec == run.pathspec
+    assert run.run.user_tags == {"once more"}
     assert run.run.data is not None
     assert run.run.data.got == (5, ["x,y", "$5 `ls` 🙂"], "given", 1)
     assert run.run.data.branch_at_end == run.run.data.branch == "test.live"

@@ -18,6 +18,7 @@ from airflow_mlflow_provider.cli.parameter_options import (
     given_parameters,
     with_parameters,
 )
+from airflow_mlflow_provider.cli.session import checked_tags
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.deploy.resuming import (
@@ -51,6 +52,9 @@ def trigger(flow_class: type[FlowSpec]) -> click.Command:
             ["--conf-file"], type=click.Path(exists=True, dir_okay=False), help="Parameters as JSON."
         ),
         click.Option(["--unpause"], is_flag=True, help="Unpause the DAG first."),
+        click.Option(
+            ["--tag", "tags"], multiple=True, help="Tag of this run, beside those of the deployment."
+        ),
         click.Option(
             ["--deployer-attribute-file"],
             type=OutputFile(),
@@ -98,6 +102,7 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
     airflow: AirflowSession = ctx.obj
     manifest = airflow.deployed().flow_manifest()
     session = airflow.session
+    tags = checked_tags(values["tags"])
     conf: dict[str, Any] = {}
     if values["conf_file"]:
         conf = msgspec.json.decode(Path(values["conf_file"]).read_bytes(), type=dict[str, Any])
@@ -109,7 +114,7 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
     if values["unpause"]:
         rest.set_paused(airflow.dag_id, False)
     dag_run_id = _named_run(airflow, values["run_id_file"])
-    started = start_run(rest, airflow.dag_id, conf, dag_run_id)
+    started = start_run(rest, airflow.dag_id, conf, dag_run_id, tags)
     if values["deployer_attribute_file"]:
         write_attributes(
             values["deployer_attribute_file"],
