@@ -106,6 +106,30 @@ def test_a_cached_step_starts_no_pod(flow: FlowManifest, cluster: KubernetesStan
     assert len(cluster.admin.pods()) - before == 8
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_steps_that_may_share_a_warm_pod(flow: FlowManifest, cluster: KubernetesStandin) -> None:
+    warm = {
+        node.name: msgspec.structs.replace(
+            node,
+            decorators=tuple(
+                msgspec.structs.replace(spec, attributes={**spec.attributes, "warm": True})
+                if spec.name == "kubernetes"
+                else spec
+                for spec in node.decorators
+            ),
+        )
+        for node in flow.graph
+    }
+    manifest = msgspec.structs.replace(flow, graph=msgspec.structs.replace(flow.graph, steps=warm))
+    for text in ("!", "?"):
+        found = Finished.of(manifest, run_dag(build_dag(manifest), {"text": text}))
+        assert found.artifact("end", "words") == [f"a{text}", f"b{text}"]
+        assert found.status == "succeeded"
+    (pod,) = cluster.admin.pods()
+    assert "-warm-" in pod["created"]["metadata"]["name"]
+
+
 def test_a_chain_of_steps_is_one_pod_with_a_record_of_each(
     flow: FlowManifest, cluster: KubernetesStandin
 ) -> None:

@@ -147,6 +147,16 @@ def test_a_lost_worker_ends_its_step(
     assert len(pods(cluster)) <= 2
 
 
+def test_a_step_that_needs_too_much_memory_has_failed_by_that(
+    cluster: KubernetesStandin, warm: Warm, task: Task
+) -> None:
+    thread, outcomes = in_thread(warm(WAIT))
+    wait_until(lambda: "waiting" in task.lines, 30, "the step did not begin")
+    cluster.admin.out_of_memory(pods(cluster)[0])
+    thread.join(30)
+    assert outcomes[0].reason == "OOMKilled"
+
+
 def test_a_pod_that_nobody_needs_ends_and_is_removed_by_the_next_step(
     cluster: KubernetesStandin, warm: Warm, core_v1: Any
 ) -> None:
