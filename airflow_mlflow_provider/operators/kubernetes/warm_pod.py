@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -47,8 +48,9 @@ if TYPE_CHECKING:
     from airflow_mlflow_provider.plan.manifest import FlowManifest
     from airflow_mlflow_provider.runtime.request import UnitRequest
 
-# How long the end of a pod may take to be seen after the connection to it broke.
-_SETTLING_S = 5.0
+# How long the end of a pod may take to be seen after the connection to it broke, or its step was killed.
+_SETTLING_S = 3.0
+_KILLED = 128 + signal.SIGKILL
 
 
 def is_warm(step: StepNode, manifest: FlowManifest, request: UnitRequest, *, has_secrets: bool) -> bool:
@@ -188,6 +190,8 @@ class WarmPods:
         if execution.exit_code is None:
             return self._broken(api, pod, overdue=execution.is_overdue)
         code = execution.exit_code
+        if code == _KILLED and (outcome := self._end_of(api, pod)) is not None:
+            return outcome
         reason = "Completed" if code == 0 else "Error"
         outcome = PodOutcome("Running", reason, exit_code=code, pod_name=name, node=node)
         self._operator.log.info("Warm pod %s: %s", name, outcome.summary)
@@ -198,6 +202,13 @@ class WarmPods:
         name, node = pod.metadata.name, pod.spec.node_name or ""
         if overdue:
             return given_up(name, "Running", "DeadlineExceeded", "The step took longer than it may.", node)
+        outcome = self._end_of(api, pod)
+        told = "The connection to the pod broke, which ends the step."
+        return outcome or given_up(name, "Running", "Disconnected", told, node)
+
+    def _end_of(self, api: PodApi, pod: Any) -> PodOutcome | None:
+        """How the pod has ended, or is about to; ``None`` if it goes on."""
+        name, node = pod.metadata.name, pod.spec.node_name or ""
         give_up_at = time.monotonic() + _SETTLING_S
         while time.monotonic() < give_up_at:
             found = api.read(name)
@@ -207,9 +218,7 @@ class WarmPods:
             if outcome is not None:
                 return outcome
             time.sleep(0.2)
-        return given_up(
-            name, "Running", "Disconnected", "The connection to the pod broke, which ends the step.", node
-        )
+        return None
 
     def _specification(self) -> spec.Json:
         """The pod as it would be for the step alone, but for its command and its limit of time."""
