@@ -191,7 +191,7 @@ class BoundTask:
             if name == TASK_ATTRIBUTE or self._unchanged(name, value):
                 continue
             if isinstance(value, _FUNCTIONS):
-                self._not_stored(name, value)
+                self._not_stored(flow, name, value)
                 continue
             table[name] = writer.add(name, value, previous=self.inherited.get(name))
         return table
@@ -218,11 +218,13 @@ class BoundTask:
         place = "/".join(str(v) for v in self._where.values())
         return f"Artifact '{name}' is not set: no step before {self.step_name} set it ({place}).{hint}"
 
-    def _not_stored(self, name: str, value: Any) -> None:
+    def _not_stored(self, flow: FlowSpec, name: str, value: Any) -> None:
         policy = get("unpersisted_artifacts")
         text = f"self.{name} of step {self.step_name} is a {type(value).__name__} and is not stored."
         fix = "Keep it at module level, or wrap it in an instance."
         if policy == "error":
             raise UnpicklableArtifactException(text, fix=fix, where={**self._where, "artifact": name})
         if policy == "warn":
-            warnings.warn(f"{text} {fix}", stacklevel=2)
+            # At the step, not here: that is the code that its author can change.
+            code = getattr(type(flow), self.step_name).__code__
+            warnings.warn_explicit(f"{text} {fix}", UserWarning, code.co_filename, code.co_firstlineno)
