@@ -170,15 +170,23 @@ class ConfigurationReader:
         unknown = sorted(set(self._unknown_names()))
         if unknown:
             described = "; ".join(f"{name!r}{_suggestion(name)}" for name in unknown)
-            warnings.warn(
-                f"Unknown keys in the configuration section [{SECTION}]: {described}.", stacklevel=4
-            )
+            # Whatever code has asked for a value first is not to blame.
+            text = f"Unknown keys in the configuration section [{SECTION}]: {described}."
+            warnings.warn_explicit(text, UserWarning, "configuration", 1)
 
     def _unknown_names(self) -> Iterator[str]:
         prefix = f"AIRFLOW__{SECTION.upper()}__"
-        yield from _unknown(name[len(prefix) :].lower() for name in self._environ if name.startswith(prefix))
+        yield from _unknown(
+            key
+            for name in self._environ
+            if name.startswith(prefix) and (key := name[len(prefix) :].lower()) not in _OF_A_FLOW
+        )
         for _, file in self._files():
             yield from _unknown(file.options(SECTION))
+
+
+# Variables that give the configs of a flow its values; they are no keys of the section.
+_OF_A_FLOW = frozenset({"flow_config", "flow_config_value"})
 
 
 def _unknown(names: Iterable[str]) -> Iterator[str]:

@@ -277,7 +277,9 @@ def test_a_backend_that_cannot_be_made_is_named(home: Path) -> None:
 def test_unknown_keys_are_warned_about_once_and_together_with_close_matches(home: Path) -> None:
     write_airflow_cfg(home, "[mlflow_provider]\nmax_worker = 4\nmax_workers_cmd = echo 3\n")
     settings = reader(
-        home, **{PREFIX + "DATASTORE_ROT": "/tmp", PREFIX + "QQQ": "1", "AIRFLOW__CORE__QQQ": "1"}
+        home,
+        **{PREFIX + "DATASTORE_ROT": "/tmp", PREFIX + "QQQ": "1", "AIRFLOW__CORE__QQQ": "1"},
+        **{PREFIX + "FLOW_CONFIG": "{}", PREFIX + "FLOW_CONFIG_VALUE": "{}"},
     )
     with pytest.warns(UserWarning, match="Unknown keys") as caught:
         assert settings.get("max_workers") == 3
@@ -286,6 +288,7 @@ def test_unknown_keys_are_warned_about_once_and_together_with_close_matches(home
     assert "'max_worker' (did you mean 'max_workers'?)" in text
     assert "'datastore_rot' (did you mean 'datastore_root'?)" in text
     assert "'qqq'." in text
+    assert "flow_config" not in text
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         settings.get("max_workers")
