@@ -270,4 +270,6 @@ def _listed(spec: ParameterSpec) -> Any:
 
 
 def _as_list(tags: Tags) -> list[str]:
-    return [tags] if isinstance(tags, str) else list(tags)
+    # What can be no tag is refused with the others.
+    single = isinstance(tags, str) or not hasattr(tags, "__iter__")
+    return [tags] if single else list(tags)  # type: ignore[list-item]

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
     from airflow_mlflow_provider.operators.kubernetes.outcome import PodOutcome
 
-_ENDED = ("Succeeded", "Failed")
+# Of a pod in any other phase nobody knows whether it still runs.
+_OVER = ("Succeeded", "Failed", "Pending")
 
 
 def record_pod_death(
     ledger: Ledger, request: UnitRequest, missing: Iterable[str], outcome: PodOutcome, log: Logger
 ) -> None:
-    """Commit a failed attempt for each task that the pod had begun, with how the pod ended as its exception.
+    """Commit a failed attempt for each task that the pod had begun, with how the pod ended, or why it never started, as its exception.
 
-    A pod that nobody saw end may still commit, so nothing is recorded of it; neither is anything of splits that had not
-    begun, but for the only task of a unit, whose pod may never have started.
+    A pod that was lost from sight may still commit, so nothing is recorded of it; neither is anything of splits that had
+    not begun, but for the only task of a unit.
 
     Args:
         ledger: The records.
@@ -36,7 +37,7 @@ def record_pod_death(
         outcome: How the pod ended.
         log: Is told when the store refuses; the task fails all the same.
     """
-    if outcome.phase not in _ENDED:
+    if outcome.phase not in _OVER:
         return
     for name in missing:
         step, _, task = name.partition("/")

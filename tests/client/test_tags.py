@@ -65,6 +65,8 @@ def test_system_tags_can_be_neither_removed_nor_doubled(run: Run) -> None:
 def test_what_is_no_tag_is_refused_and_nothing_changes(run: Run, tag: object) -> None:
     with pytest.raises(MetaflowTaggingError, match=r"cannot be a tag"):
         run.replace_tags(["one"], ["good", tag])  # type: ignore[list-item]
+    with pytest.raises(MetaflowTaggingError, match=r"cannot be a tag"):
+        run.add_tag(tag)  # type: ignore[arg-type]
 
     assert run.user_tags == {"one", "two"}
 
