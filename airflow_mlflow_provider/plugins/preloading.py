@@ -39,7 +39,7 @@ _STEPS: Final = (
     "blake3",
 )
 _PODS: Final = (
-    "airflow_mlflow_provider.operators.kubernetes.pod_unit",
+    "airflow_mlflow_provider.operators.in_pods",
     "airflow.providers.cncf.kubernetes.operators.pod",
 )
 # By the command that starts a component of Airflow, and by what `preload` comes to.
