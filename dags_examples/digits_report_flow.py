@@ -55,7 +55,8 @@ class DigitsReportFlow(FlowSpec):
         self.accuracy = self.accuracy_on_test()
         counts = confusion_matrix(self.test_y, self.model.predict(self.test_x))
         self.wrong = len(self.test_y) - int(counts.trace())
-        good = "success" if self.accuracy > 0.9 else "warning"
+        self.reads_well = self.accuracy > 0.93  # a truth value: the card of the flow tells it as a test
+        good = "success" if self.reads_well else "warning"
         report = current.card["report"]
         report.append(Markdown("# How well does it read?"))
         report.append(ValueBox("Accuracy", f"{self.accuracy:.1%}", "on the test part", theme=good))
