@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.programs.keywords import keyword_of, unknown_keyword
 from airflow_mlflow_provider.runtime.included_files import keep_bytes
 from airflow_mlflow_provider.store.ledger import Ledger
+
+_JSON_TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "array": lambda value: isinstance(value, (list, tuple)),
+    "object": lambda value: isinstance(value, Mapping),
+}
 
 
 def conf_values(
@@ -31,6 +40,7 @@ def conf_values(
 
     Raises:
         ValueError: A keyword is not a parameter.
+        TypeError: A value has the wrong type for its parameter.
         CommandException: It is a config that is not editable, or a file cannot be read.
     """
     names = {keyword_of(spec.name): spec for spec in manifest.parameters}
@@ -43,9 +53,24 @@ def conf_values(
         if spec is None:
             check_conf(manifest, {keyword: value} if keyword in manifest.configs else {})
             raise ValueError(unknown_keyword(call, keyword, names))
-        if value is not None:
-            values[spec.name] = _kept(ledger, spec, value) if spec.kind == "file" else value
+        if value is None:
+            continue
+        if spec.kind == "file":
+            values[spec.name] = _kept(ledger, spec, value)
+        else:
+            values[spec.name] = _typed(keyword, spec, value)
     return values
+
+
+def _typed(keyword: str, spec: ParameterSpec, value: Any) -> Any:
+    """The value, if it is of a type that the parameter takes."""
+    given = spec.schema.get("type", ())
+    taken = [given] if isinstance(given, str) else list(given)
+    fitting = {kind for kind, is_one in _JSON_TYPES.items() if is_one(value)}
+    if taken and not fitting.intersection(taken):
+        expected = " or ".join(kind for kind in taken if kind != "null")
+        raise TypeError(f"'{keyword}' expects {expected}, and got {value!r} ({type(value).__name__}).")
+    return value
 
 
 def _kept(ledger: Ledger, spec: ParameterSpec, value: Any) -> Any:

@@ -112,6 +112,9 @@ def test_names_that_are_no_parameters_are_refused_before_airflow_is_asked(
 
     with pytest.raises(ValueError, match=r"'beta'.*alpha.*the_names"):
         made.trigger(beta=1)
+    for wrong in ({"alpha": "x"}, {"alpha": True}, {"the_names": 5}):
+        with pytest.raises(TypeError, match=r"expects (integer|string or array), and got"):
+            made.trigger(**wrong)
     with pytest.raises(CommandException, match="frozen"):
         made.trigger(cfg={"x": 2})
     with pytest.raises(CommandException, match="nowhere"):
