@@ -14,6 +14,7 @@ from airflow_mlflow_provider.operators.unit_try import UnitTry
 from airflow_mlflow_provider.operators.upstream import any_failed, ended_by_themselves
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.elements import Element, Split, elements
+from airflow_mlflow_provider.plan.identity import airflow_run_id
 
 
 class PlanningOperator(BaseOperator):
@@ -37,7 +38,8 @@ class PlanningOperator(BaseOperator):
     def execute(self, context: Context) -> list[Element]:
         """The list that the inner scope is expanded over, in lexicographic order of the index paths."""
         splits = self._current(splits_of(self._pointers(context["ti"])), context)
-        found = instances(self.deployment, splits)
+        opener = self.deployment.plan.units[self.split].steps[-1]
+        found = instances(self.deployment, opener, splits, context, self.deployment.manifest.task_group)
         self.log.info(
             "%s opened %d index paths in all.", self.split, sum(len(each["paths"]) for each in found)
         )
@@ -66,8 +68,36 @@ class PlanningOperator(BaseOperator):
         return [split for split in splits if split.path in chosen]
 
 
-def instances(deployment: Deployment, splits: Iterable[Split]) -> list[Element]:
-    """The list to expand over: no longer than the deployment and Airflow allow, each element with as many splits as asked for."""
+def instances(
+    deployment: Deployment, split: str, splits: Iterable[Split], context: Context, part: str
+) -> list[Element]:
+    """The list to expand over: no longer than the deployment and Airflow allow, each element with as many splits as asked for.
+
+    Args:
+        deployment: The flow.
+        split: The step that splits.
+        splits: What its tasks opened.
+        context: That of the task that returns the list.
+        part: Which part of the DAG run the flow's run is, if it is not all of it.
+    """
     limits = deployment.manifest.limits
     widest = min(limits.max_map_width, conf.getint("core", "max_map_length"))
-    return elements(splits, widest, limits.splits_per_task)
+    return elements(splits, widest, limits.splits_per_task, _first_attempt(deployment, split, context, part))
+
+
+def _first_attempt(deployment: Deployment, split: str, context: Context, part: str) -> int:
+    """A storage attempt that is new to all tasks below a split, for a list that is made again, after a clear.
+
+    An instance that stood for other index paths before counts its tries from there, and so uses no number twice.
+    """
+    ti = context["ti"]
+    if ti.try_number == 1:
+        return 0
+    from airflow_mlflow_provider.store.ledger import Ledger
+    from airflow_mlflow_provider.store.location import open_store
+
+    manifest = deployment.manifest
+    provide_credentials(manifest)
+    ledger, run = Ledger(open_store(manifest.store)), airflow_run_id(ti.dag_id, ti.run_id, part)
+    below = (node.name for node in manifest.graph if split in node.frames)
+    return max((ledger.unused_attempt(manifest.flow_name, run, step) for step in below), default=0)

@@ -156,7 +156,8 @@ class FlowStepOperator(BaseOperator):
     def _work(self, context: Context) -> UnitTry:
         paths = tuple(map(tuple, self.split["paths"])) if self.split else ((),)
         unit = self.deployment.plan.units[self.unit]
-        return UnitTry(self.deployment, unit, paths, context, self.parameters, self._part(context))
+        first = self.split.get("first", 0) if self.split else 0
+        return UnitTry(self.deployment, unit, paths, context, self.parameters, self._part(context), first)
 
     def _is_told(self, work: UnitTry) -> bool:
         """Whether the instance says which run of the flow is in this DAG run, as nothing is deployed that says so."""
@@ -271,7 +272,7 @@ class FlowStepOperator(BaseOperator):
         manifest, keys = self.deployment.manifest, [task.key for task in self._ended.tasks]
         facts = {
             "pathspec": ", ".join(key.pathspec for key in keys[:_SHOWN_FAILURES]),
-            "attempt": task_instance.try_number - 1,
+            "attempt": keys[0].attempt,
             "code": manifest.code.digest,
             "tags": ", ".join(manifest.tags),
         }
@@ -305,7 +306,7 @@ class FlowStepOperator(BaseOperator):
             name_of = self.deployment.manifest.airflow_task
             raise DownstreamTasksSkipped(tasks=[(name_of(name), map_index) for name in skipped])  # type: ignore[no-untyped-call]
         if work.unit.opens and not work.unit.frames:
-            return instances(self.deployment, found.splits)
+            return instances(self.deployment, work.unit.opens, found.splits, context, self._part(context))
         return None
 
     def _refuse_lost_paths(self, work: UnitTry) -> None:

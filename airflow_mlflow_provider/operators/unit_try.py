@@ -38,6 +38,7 @@ class UnitTry:
         context: Airflow's.
         parameters: Values of the flow's parameters where they are not the DAG run's.
         part: Which part of the DAG run the flow's run is, if it is not all of it.
+        first: Storage attempt of the instance's first try.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class UnitTry:
         context: Context,
         parameters: Mapping[str, Any] | None = None,
         part: str = "",
+        first: int = 0,
     ) -> None:
         self.unit = unit
         self._deployed = deployed
         self._context = context
         self._parameters = parameters
+        self._first = first
         self._ti = context["ti"]
         self.flow = deployed.manifest.flow_name
         self.run = airflow_run_id(self._ti.dag_id, self._ti.run_id, part)
@@ -79,7 +82,8 @@ class UnitTry:
         """Which attempt this try is."""
         task = self._context["task"]
         caught = self._deployed.manifest.graph[self.unit.name].decorator("catch") is not None
-        return attempt_of(self._ti.try_number, self._ti.max_tries, task.retries or 0, caught)
+        found = attempt_of(self._ti.try_number, self._ti.max_tries, task.retries or 0, caught)
+        return found._replace(number=self._first + found.number)
 
     def attempt_of(self, name: str) -> AttemptKey:
         """This try's attempt of a task, given as ``step/task``."""

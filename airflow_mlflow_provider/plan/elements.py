@@ -40,32 +40,40 @@ class Split(msgspec.Struct, frozen=True, omit_defaults=True):
         return " ".join((*self.around, f"{self.var or 'index'}={element}"))
 
 
-class Element(TypedDict):
+class _Again(TypedDict, total=False):
+    first: int
+
+
+class Element(_Again):
     """One mapped instance.
 
     Attributes:
         paths: Its index paths, in lexicographic order.
         label: What the Airflow UI shows instead of the map index, at most 250 characters.
+        first: Storage attempt of the instance's first try; 0 unless the list was made anew, where an instance may stand for
+            index paths that another one had before.
     """
 
     paths: list[list[int]]
     label: str
 
 
-def elements(splits: Iterable[Split], max_width: int, each: int = 1) -> list[Element]:
+def elements(splits: Iterable[Split], max_width: int, each: int = 1, first: int = 0) -> list[Element]:
     """The list to expand over, in lexicographic order of the index paths.
 
     Args:
         splits: What every task of the split opened, in any order.
         max_width: Largest number of elements; above it, elements are shards of nearly equal size.
         each: Number of splits that an element is to hold where that gives no more than ``max_width`` elements.
+        first: A storage attempt that none of the tasks of these index paths, or of deeper ones, has begun.
     """
     named = [
         ((*split.path, index), split.label(index))
         for split in sorted(splits, key=lambda split: split.path)
         for index in range(split.width)
     ]
-    return [_element(shard) for shard in _shards(named, min(max_width, -(-len(named) // each)))]
+    found = [_element(shard) for shard in _shards(named, min(max_width, -(-len(named) // each)))]
+    return [{**element, "first": first} for element in found] if first else found
 
 
 def _shards(named: Sequence[tuple[IndexPath, str]], max_width: int) -> list[Sequence[tuple[IndexPath, str]]]:

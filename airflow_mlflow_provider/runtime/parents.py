@@ -173,6 +173,15 @@ class _Finder:
         pathspec = f"{self.graph.name}/{self.run}/{self.node.name}/{task_id(self.path)}"
         return MetaflowDataMissing(
             f"The inputs of {pathspec} are incomplete: {reason}.",
-            fix="Run the missing tasks (in Airflow: clear them), then this one.",
+            fix=self._way_out(),
             where={"flow": self.graph.name, "run": self.run, "step": self.node.name},
         )
+
+    def _way_out(self) -> str:
+        split = self.node.matching_split
+        if split and self.graph[split].frames:
+            return (
+                "Run the missing tasks, then this one. In Airflow: clear them; if they are not in the grid, as the split "
+                f"had failed when they were planned, clear plan-{split} with all that comes after it."
+            )
+        return "Run the missing tasks (in Airflow: clear them), then this one."

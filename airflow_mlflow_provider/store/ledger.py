@@ -244,6 +244,13 @@ class Ledger:
         key = self.carried(flow, run).keys(flow, step).get(task)
         return [] if key is None else [key.attempt]
 
+    def unused_attempt(self, flow: str, run: str, step: str) -> int:
+        """A number that no attempt of any task of a step has, nor any after it."""
+        prefix = f"{run_prefix(flow, run)}/tasks/{step}/"
+        parts = (item.key[len(prefix) :].split("/") for item in self.store.list(prefix))
+        numbers = (part[1] for part in parts if len(part) > 2)
+        return max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
+
     # Blobs and code packages
 
     def put_blob(self, data: bytes) -> str:
