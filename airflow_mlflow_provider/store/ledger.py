@@ -246,8 +246,8 @@ class Ledger:
 
     def unused_attempt(self, flow: str, run: str, step: str) -> int:
         """A number that no attempt of any task of a step has, nor any after it."""
-        prefix = f"{run_prefix(flow, run)}/tasks/{step}/"
-        parts = (item.key[len(prefix) :].split("/") for item in self.store.list(prefix))
+        prefix = f"{run_prefix(flow, run)}/tasks/{step}"
+        parts = (item.key[len(prefix) + 1 :].split("/") for item in self.store.list(prefix))
         numbers = (part[1] for part in parts if len(part) > 2)
         return max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
 

@@ -24,6 +24,10 @@ def test_a_clear_gives_a_fresh_budget_and_never_reuses_a_number(
     assert attempt_of(try_number, max_tries, retries=2, caught=False) == attempt
 
 
+def test_more_retries_in_a_later_deployment_are_no_tries_that_were_made() -> None:
+    assert attempt_of(2, 1, retries=30, caught=False) == Attempt(1, 1, 30)
+
+
 def test_the_last_try_of_the_budget_is_the_last_attempt() -> None:
     assert [attempt_of(number, 2, retries=2, caught=False).last for number in (1, 2, 3)] == [
         False,

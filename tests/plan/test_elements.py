@@ -76,3 +76,10 @@ def test_a_foreach_without_labels_shows_indexes() -> None:
 def test_elements_are_plain_json() -> None:
     found = elements([Split(path=(1, 2), width=2, var="x", labels=("ü {{ 1 }}", "b"))], 512)
     assert json.loads(json.dumps(found)) == found
+
+
+def test_a_list_that_is_made_again_says_from_which_attempt_on_its_instances_count() -> None:
+    assert elements([Split((0,), 1), Split((1,), 1)], max_width=9, first=3) == [
+        {"paths": [[0, 0]], "label": "index=0", "first": 3},
+        {"paths": [[1, 0]], "label": "index=0", "first": 3},
+    ]

@@ -154,6 +154,14 @@ def test_an_attempt_that_only_began_is_not_done(ledger: Ledger) -> None:
     assert ledger.begun(attempt(number=1)) is None
 
 
+def test_an_unused_attempt_is_new_to_all_tasks_of_a_step(ledger: Ledger) -> None:
+    assert ledger.unused_attempt("F", "r", "train") == 0
+    for task, attempt in (("0000", 0), ("0001", 4), ("0002", 1)):
+        ledger.begin(BeginRecord(AttemptKey("F", "r", "train", task, attempt), 1.0, "host", 1))
+    ledger.begin(BeginRecord(AttemptKey("F", "r", "training", "0000", 9), 1.0, "host", 1))
+    assert ledger.unused_attempt("F", "r", "train") == 5
+
+
 def test_an_attempt_commits_once(ledger: Ledger) -> None:
     ledger.commit(done_record(attempt(), "failed"))
     with pytest.raises(ObjectExists, match="Attempt 0 of Flow/r1/start/0 is done already"):
