@@ -36,6 +36,7 @@ def get_provider_info() -> dict[str, Any]:
                 "airflow_mlflow_provider.operators.artifacts",
                 "airflow_mlflow_provider.operators.garbage",
                 "airflow_mlflow_provider.operators.resume_flow",
+                "airflow_mlflow_provider.operators.run_step",
                 "airflow_mlflow_provider.operators.trigger_flow",
             )
         ],

@@ -16,6 +16,7 @@ import pytest
 
 from airflow_mlflow_provider.configuration import KEYS
 from airflow_mlflow_provider.get_provider_info import get_provider_info
+from tests.test_public_names import AIRFLOW_MODULES
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,15 @@ def test_the_entry_point_that_airflow_looks_for_gives_the_metadata() -> None:
         if entry.dist is not None and entry.dist.name == "airflow-mlflow-provider"
     )
     assert entry.load()() == get_provider_info()
+
+
+@pytest.mark.parametrize("kind", ["operators", "sensors", "hooks", "triggers"])
+def test_every_module_with_parts_for_users_is_listed(kind: str) -> None:
+    (listed,) = get_provider_info()[kind]
+    # The decorator is listed as one, and versions of artifacts are records.
+    others = {"operators.artifact_decorator", "hooks.artifact_versions"}
+    public = {name for name in AIRFLOW_MODULES if name.startswith(f"{kind}.")} - others
+    assert public <= {name.partition(".")[2] for name in listed["python-modules"]}
 
 
 def test_every_key_is_declared_and_only_credentials_are_sensitive() -> None:
