@@ -19,6 +19,8 @@ _OPERATOR_ATTRIBUTES = ("pool", "pool_slots", "queue", "priority_weight", "weigh
 _WORKER_START = 120.0
 _DEFAULT_POD_START = 600.0
 _MINUTES_BETWEEN_RETRIES = 2
+# Of the Airflow task of a loop, for all of its iterations: far below what a column of Airflow's database holds.
+_MOST_RETRIES = 1_000_000
 # A switch up to Airflow 3.1, the factor between two delays since.
 _EXPONENTIAL = True if isinstance(BaseOperator.retry_exponential_backoff, bool) else 2.0
 
@@ -63,7 +65,7 @@ def _retry_arguments(deployment: Deployment, unit: Unit) -> dict[str, Any]:
         if exponential and longest is None:
             # Airflow's delay grows with all tries of the task: no further than those of one iteration would.
             longest = minutes * 2 ** max(times - 1, 0)
-        times *= deployment.manifest.limits.max_iterations
+        times = min(times * deployment.manifest.limits.max_iterations, _MOST_RETRIES)
     arguments["retries"] += times
     arguments["retry_delay"] = timedelta(minutes=minutes)
     if exponential:
