@@ -105,7 +105,7 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
     tags = checked_tags(values["tags"])
     conf: dict[str, Any] = {}
     if values["conf_file"]:
-        conf = msgspec.json.decode(Path(values["conf_file"]).read_bytes(), type=dict[str, Any])
+        conf = _conf_of_file(values["conf_file"])
     conf |= given_parameters(session.flow_class, values, session.flow_name, already=conf)
     check_conf(manifest, conf)
     conf = keep_given_files(session.flow_class, manifest, conf, airflow.ledger)
@@ -125,6 +125,13 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
             dag_run_id=dag_run_id,
         )
     return _follow(rest, airflow, started, wait_for_end=values["wait"])
+
+
+def _conf_of_file(path: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise click.BadParameter(f"{path} is no JSON object: {error}.", param_hint="--conf-file") from None
 
 
 @click.pass_context
