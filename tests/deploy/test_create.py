@@ -93,6 +93,14 @@ def test_a_dag_file_a_manifest_and_the_code_are_written_and_told(deployment: Dep
         assert text in run.stdout + run.stderr
 
 
+def test_a_conf_file_that_is_no_json_object_is_a_usage_error(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.create().succeeded()
+    (tmp_path / "conf.json").write_text("[1]")
+    words = ("trigger", "--conf-file", str(tmp_path / "conf.json"))
+    told = deployment.flow.run(*words, command="airflow", environment=SHARED).failed(2).stderr
+    assert "is no JSON object" in told
+
+
 def test_the_dag_file_holds_no_code_of_the_user(deployment: Deployment) -> None:
     deployment.create().succeeded()
     tree = ast.parse(deployment.target.read_text("utf-8"))
