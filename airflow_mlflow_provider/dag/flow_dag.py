@@ -6,18 +6,18 @@ when a run starts, so a file that changes later does not change runs already sta
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from os import PathLike
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import DAG
-
-from airflow_mlflow_provider.dag.build import build_dag
-from airflow_mlflow_provider.dag.described import described
-from airflow_mlflow_provider.plan.manifest import Compute, Limits
+from airflow_mlflow_provider.flow.spec import is_loading
 
 if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
     from airflow_mlflow_provider.flow.spec import FlowSpec
+    from airflow_mlflow_provider.plan.manifest import Compute, Limits
 
 Environment = Literal["local", "pypi", "uv"]
 
@@ -39,6 +39,9 @@ def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow
 ) -> DAG:
     """The DAG of a flow; assign it to a global of the DAG file.
 
+    Where the file is executed for a step, and where Airflow is not installed, as on a laptop that runs the flow, there is no DAG:
+    whatever the file does with it does nothing.
+
     Args:
         flow: A flow's class, or the path of a manifest, for which the other arguments say nothing.
         store: URL of the artifact store; by default ``datastore_root``.
@@ -58,6 +61,12 @@ def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow
         LintWarn: The flow has errors; Airflow shows all of them as the file's import error.
         CommandException: The flow cannot be deployed so, or no store is configured.
     """
+    if is_loading() or importlib.util.find_spec("airflow") is None:
+        return _NoDag()  # type: ignore[return-value]
+    from airflow_mlflow_provider.dag.build import build_dag
+    from airflow_mlflow_provider.dag.described import described
+    from airflow_mlflow_provider.plan.manifest import Limits
+
     caller = sys._getframe(1).f_globals.get("__file__", "")
     manifest = described(
         flow,
@@ -78,3 +87,24 @@ def FlowDag(  # noqa: N802, PLR0913 - keywords only, and it stands where Airflow
     if caller:
         dag.fileloc = caller
     return dag
+
+
+class _NoDag:
+    """Stands where a DAG would."""
+
+    def __getattr__(self, name: str) -> _NoDag:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        pass
+
+    def __call__(self, *_: Any, **__: Any) -> _NoDag:
+        return self
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

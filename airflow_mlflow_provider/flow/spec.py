@@ -216,6 +216,11 @@ def loading() -> Iterator[list[type[FlowSpec]]]:
         _loading.clear()
 
 
+def is_loading() -> bool:
+    """Whether a flow's file is being executed for a task."""
+    return bool(_loading)
+
+
 def _task_of(flow: FlowSpec) -> RunningTask | None:
     task: RunningTask | None = flow.__dict__.get(TASK_ATTRIBUTE)
     return task

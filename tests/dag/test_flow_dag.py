@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -96,6 +99,26 @@ def test_packages_of_its_steps_are_locked_when_a_run_starts(tmp_path: Path) -> N
     done = ledger.newest_done("SmallFlow", identity, "end", "0")
     assert done is not None
     assert ArtifactReader(ledger.store).load("version", done.artifacts["version"]) == "0.6.2"
+
+
+def test_the_file_runs_where_airflow_is_not_installed(tmp_path: Path) -> None:
+    text = FLOW.format(target="self.end", store=str(tmp_path / "store"))
+    ending = 'dag.doc_md = "done to what there is not"\n\nif __name__ == "__main__":\n    SmallFlow()\n'
+    (tmp_path / "flow.py").write_text(f"{text}{ending}")
+    code = (
+        "import runpy, sys; sys.modules['airflow'] = None; sys.argv = ['flow.py', 'run'];"
+        "runpy.run_path('flow.py', run_name='__main__')"
+    )
+    environment = {**os.environ, "METAFLOW_USER": "tester"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "alpha is 0.5" in ran.stdout, ran.stderr
 
 
 def test_every_error_of_the_flow_is_in_the_import_error(tmp_path: Path) -> None:
