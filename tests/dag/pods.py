@@ -51,11 +51,16 @@ def deployed_to_pods(
         cluster: Where the pods are.
         s3_server: Where the store is.
     """
+    clean(cluster, s3_server)
+    return in_pods(packaged(manifest, file), s3_server)
+
+
+def clean(cluster: KubernetesStandin, s3_server: S3Server) -> None:
+    """Make the cluster as new, with the store's credentials in the secret ``s3``."""
     cluster.admin.reset()
     keys = {name: value for name, value in s3_server.environment().items() if "KEY" in name}
     api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))
     api.create_namespaced_secret("default", {"metadata": {"name": "s3"}, "stringData": keys})
-    return in_pods(packaged(manifest, file), s3_server)
 
 
 def packaged(manifest: FlowManifest, file: Path) -> FlowManifest:

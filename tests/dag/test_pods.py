@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 
 from airflow_mlflow_provider.cards.reading import attempt_cards
 from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.flow.graph import DecoratorSpec
+from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
+from airflow_mlflow_provider.store.ledger import Ledger
+from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey
 from tests.dag.deployed import FLOWS, Finished, deploy
-from tests.dag.pods import deployed_to_pods, out_of_memory
+from tests.dag.pods import clean, deployed_to_pods, out_of_memory
 from tests.kubernetes_standin import KubernetesStandin
 from tests.services.dag_test import run_dag
 from tests.services.s3 import S3Server
@@ -85,6 +90,55 @@ def test_a_pod_that_dies_without_a_record_fails_the_task_and_says_so(
     assert died is not None
     assert died.exception is not None
     assert "OOMKilled" in died.exception.message
+
+
+IN_DAGS_FOLDER = """
+from airflow_mlflow_provider import FlowSpec, kubernetes, step
+from airflow_mlflow_provider.dag import FlowDag
+
+
+class InDagsFolder(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @kubernetes(cpu=0.1, memory=200, disk=100, image="step:1", secrets=["s3"])
+    @step
+    def end(self):
+        import os
+
+        self.dag, self.host = str(type(dag)), os.uname().nodename
+
+
+dag = FlowDag(InDagsFolder, store={store!r})
+"""
+
+
+@pytest.mark.slow
+def test_a_pod_executes_the_dag_file_that_its_flow_is_in_and_makes_no_dag(
+    cluster: KubernetesStandin,
+    s3_server: S3Server,
+    s3_bucket: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", cluster.airflow_connection)
+    monkeypatch.setenv(
+        "AIRFLOW__MLFLOW_PROVIDER__S3_ENDPOINT_URL", s3_server.environment()["AWS_ENDPOINT_URL"]
+    )
+    monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__POD_DEFERRABLE", "false")
+    store, file = f"s3://{s3_bucket}/flows", tmp_path / "in_dags_folder.py"
+    file.write_text(IN_DAGS_FOLDER.format(store=store))
+    clean(cluster, s3_server)
+    bag = DagBag(dag_folder=str(file))
+    assert bag.import_errors == {}
+    (dag,) = bag.dags.values()
+    run = run_dag(dag)
+    ledger = Ledger(open_store(store))
+    found = Finished(ledger, "InDagsFolder", airflow_run_id(run.dag_id, run.run_id))
+    assert "NoDag" in found.artifact("end", "dag")
+    (pod,) = cluster.admin.pods()
+    assert found.artifact("end", "host") == pod["created"]["metadata"]["name"]
 
 
 def test_a_cached_step_starts_no_pod(flow: FlowManifest, cluster: KubernetesStandin) -> None:
