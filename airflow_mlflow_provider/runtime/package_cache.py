@@ -14,6 +14,8 @@ from airflow_mlflow_provider.runtime.machine_cache import machine_cache
 _DIGEST_LENGTH = 64
 # A file may change twice within one tick of its time stamps; what was changed so lately is not relied on.
 _SETTLED_NS = 2_000_000_000
+# A folder to which files come is another one each time.
+_MOST_KEPT = 64
 
 
 class PackageCache:
@@ -69,3 +71,6 @@ class PackageCache:
             with os.fdopen(descriptor, "wb") as file:
                 file.writelines((self._state, digest.encode(), data))
             os.replace(fresh, self._file)  # noqa: PTH105 - a path from mkstemp
+            kept = sorted(self._file.parent.iterdir(), key=lambda path: path.stat().st_mtime)
+            for old in kept[:-_MOST_KEPT]:
+                old.unlink()

@@ -102,6 +102,10 @@ def test_files_that_have_not_changed_are_not_read_again(
     changed = build_package(flow_file)
     assert changed.digest != first.digest
     assert build_package(flow_file) == changed
+    monkeypatch.setattr(package_cache, "_MOST_KEPT", 1)
+    (flow_file.parent / "more.py").write_text("", "utf-8")
+    build_package(flow_file)
+    assert len(list((tmp_path / "temp").rglob("packages/*"))) == 1
 
 
 def test_modules_that_ask_for_it_are_in_the_package(tmp_path: Path) -> None:
