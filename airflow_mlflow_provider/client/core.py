@@ -213,8 +213,10 @@ class MetaflowObject(Generic[Child]):
 
     def _mismatch(self) -> MetaflowNamespaceMismatch:
         namespaces = self._namespaces()
+        switch = f"namespace({namespaces[0]!r})" if namespaces else "namespace(None)"
         return MetaflowNamespaceMismatch(
-            f"{self!r} is not in the namespace {self._namespace!r}; it is in {', '.join(namespaces) or 'none'}.",
+            f"{self!r} is not in the namespace {self._namespace!r}; it is in {', '.join(namespaces) or 'none'}: {switch} "
+            "shows it.",
             fix=f"Switch with namespace({namespaces[0]!r}), or to all with namespace(None)."
             if namespaces
             else "Switch to all namespaces with namespace(None).",

@@ -70,7 +70,7 @@ def metadata(ms: str) -> str:
     """
     if ms.startswith("service@"):
         raise CommandException(
-            f"metadata({ms!r}): there is no metadata service; the artifact store is all there is.",
+            f"metadata({ms!r}): there is no metadata service; the artifact store (datastore_root) is the metadata provider.",
             fix="Give the store's URL or folder, or set datastore_root.",
             where={"metadata": ms},
         )

@@ -181,7 +181,7 @@ class AirflowRest:
             raise AirflowApiError(
                 f"{method} {self.url}{path} failed: {str(error) or type(error).__name__}.",
                 fix="See that Airflow's API server runs, and that api_url is its address.",
-                where={"url": f"{self.url}{path}"},
+                where={"url": f"{self.url}{path}", "options": _OPTIONS},
             ) from error
 
     def _patiently(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -203,7 +203,7 @@ class AirflowRest:
         raise AirflowApiError(
             f"{request.method} {request.url} answered {response.status_code}: {_message(response)}",
             fix=_remedy(response.status_code),
-            where={"url": str(request.url), "status": response.status_code},
+            where={"url": str(request.url), "status": response.status_code, "options": _OPTIONS},
         )
 
 

@@ -81,7 +81,7 @@ def check_conf(manifest: FlowManifest, values: Mapping[str, Any]) -> None:
             continue
         if name in manifest.configs:
             raise CommandException(
-                f"'{name}' is a config of {manifest.flow_name}, frozen when it was deployed.",
+                f"'{name}' is a config of {manifest.flow_name}, frozen when it was deployed; another value needs another deployment.",
                 fix="Deploy the flow again with the new config, or with --editable-config so that runs may set it.",
                 where={"config": name},
             )

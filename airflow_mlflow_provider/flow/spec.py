@@ -187,7 +187,8 @@ class FlowSpec:
         from airflow_mlflow_provider.exception import UnpicklableArtifactException
 
         raise UnpicklableArtifactException(
-            f"The flow itself ({self.name}, `self` in a step) cannot be stored as an artifact.",
+            f"The flow itself ({self.name}, `self` in a step) cannot be stored as an artifact, "
+            "only the values that are needed.",
             fix="Store the values that are needed as attributes, not `self`.",
             where={"flow": self.name},
         )

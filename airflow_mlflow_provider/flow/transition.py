@@ -84,12 +84,14 @@ def read_call(
     for name in keywords:
         if name not in KEYWORDS:
             raise call.error(
-                f"self.next() got the unknown keyword '{name}'.", f"Use one of: {', '.join(KEYWORDS)}."
+                f"self.next() got the unknown keyword '{name}'; it takes {', '.join(KEYWORDS)}.",
+                f"Use one of: {', '.join(KEYWORDS)}.",
             )
     kinds = [k for k in ("foreach", "num_parallel", "condition") if keywords.get(k) is not None]
     if len(kinds) > 1:
         raise call.error(
-            f"self.next() combines {' and '.join(kinds)}.", f"Use one of the five forms: {FORMS}."
+            f"self.next() combines {' and '.join(kinds)}; its forms are {FORMS}.",
+            f"Use one of the five forms: {FORMS}.",
         )
     if "condition" in kinds or any(isinstance(argument, dict) for argument in arguments):
         return _switch(call, flow, arguments, keywords)
@@ -149,13 +151,18 @@ def _switch(call: _Call, flow: object, arguments: Sequence[Any], keywords: Mappi
     form = "self.next({'yes': self.a, 'no': self.b}, condition='answer')"
     if len(arguments) != 1 or not isinstance(arguments[0], dict) or not arguments[0]:
         shown = ", ".join(repr(argument)[:60] for argument in arguments) or "nothing"
-        raise call.error(f"a switch needs one non-empty dict, and got {shown}.", f"Write {form}.")
+        raise call.error(
+            f"a switch needs one non-empty dict, as in {form}, and got {shown}.", f"Write {form}."
+        )
     condition = keywords.get("condition")
     if condition is None:
-        raise call.error("self.next() got a dict without condition=.", f"Write {form}.")
+        raise call.error(
+            f"self.next() got a dict without condition=, which goes as in {form}.", f"Write {form}."
+        )
     if not isinstance(condition, str):
         raise call.error(
-            f"condition={condition!r} is a {type(condition).__name__}.", f"Name an attribute, as in {form}."
+            f"condition={condition!r} is of the type {type(condition).__name__}, and not a name, as in {form}.",
+            f"Name an attribute, as in {form}.",
         )
     cases = {key: _target(call, flow, i, t) for i, (key, t) in enumerate(arguments[0].items(), 1)}
     targets = tuple(dict.fromkeys(cases.values()))
@@ -176,8 +183,8 @@ def _target(call: _Call, flow: object, position: int, value: Any) -> str:
     near = difflib.get_close_matches(name or str(value), steps, n=3)
     hint = f" (close: {', '.join(near)})" if near else ""
     raise call.error(
-        f"argument {position}, {repr(value)[:80]}, is not a step of this flow.",
-        f"Name a step as self.<step>{hint}.",
+        f"argument {position}, {repr(value)[:80]}, is not a step of this flow{hint}.",
+        "Name a step as self.<step>.",
     )
 
 

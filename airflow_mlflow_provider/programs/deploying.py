@@ -99,7 +99,7 @@ class Deployer:
 
 def _not_offered(what: str) -> CommandException:
     return CommandException(
-        f"Deployer.{what}() is not offered: flows are deployed to Airflow.",
+        f"Deployer.{what}() is not offered: flows are deployed to Airflow, by Deployer(…).airflow().",
         fix="Use Deployer(…).airflow().",
     )
 

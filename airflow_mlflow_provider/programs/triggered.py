@@ -154,7 +154,7 @@ class AirflowTriggeredRun(TriggeredRun):
 
     def _not_offered(self, wanted: str, instead: str) -> CommandException:
         return CommandException(
-            f"Airflow cannot {wanted} one run ({self.pathspec}).",
+            f"Airflow cannot {wanted} one run ({self.pathspec}), but .{instead}() all runs of the deployment.",
             fix=f"Use .{instead}() of the deployment, which holds for all of its runs.",
             where={"run": self.pathspec},
         )

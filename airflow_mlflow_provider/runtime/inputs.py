@@ -91,7 +91,7 @@ class InputTask:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise UnpicklableArtifactException(
-            f"An input of a join ({self._pathspec}) cannot be stored as an artifact.",
+            f"An input of a join ({self._pathspec}) cannot be stored as an artifact, only the values that are needed.",
             fix="Store the values that are needed, not the input.",
         )
 
@@ -158,6 +158,6 @@ class Inputs:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise UnpicklableArtifactException(
-            "The inputs of a join cannot be stored as an artifact.",
+            "The inputs of a join cannot be stored as an artifact, only the values that are needed.",
             fix="Store the values that are needed, such as [i.score for i in inputs].",
         )

@@ -79,7 +79,8 @@ class _Taking:
         limit = self.assignment.max_num_splits
         if limit is not None and len(elements) > limit:
             raise TaskFailed(
-                f"Step {self.node.name} splits self.{name} into {len(elements)} tasks; at most {limit} are allowed.",
+                f"Step {self.node.name} splits self.{name} into {len(elements)} tasks; at most {limit} are allowed "
+                "(--max-num-splits).",
                 call.line,
                 call.file,
                 fix="Allow more with --max-num-splits.",
@@ -87,7 +88,7 @@ class _Taking:
             )
         if not elements and not (call.allow_empty or _empty_is_skipped()):
             raise self.error(
-                f"self.{name} ({type(getattr(self.flow, name)).__name__}) has no elements to split.",
+                f"self.{name} ({type(getattr(self.flow, name)).__name__}) has no elements to split, which allow_empty=True would allow.",
                 "Add allow_empty=True to self.next() to skip the body, or see that there is an element.",
                 call,
             )

@@ -111,4 +111,7 @@ class Checkpoint:
     """Not offered; ``from airflow_mlflow_provider import Checkpoint`` works, and making one names the alternative."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        raise MetaflowException("Checkpoint is not offered by airflow_mlflow_provider.", fix=_PROGRESS)
+        raise MetaflowException(
+            "Checkpoint is not offered by airflow_mlflow_provider; artifacts and a step that chooses itself keep progress.",
+            fix=_PROGRESS,
+        )
