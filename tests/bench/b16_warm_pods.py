@@ -39,10 +39,10 @@ def run(bench: Bench) -> Iterator[Figure]:
             flow = bench.side("ours").flow("linear")
             (flow.folder / flow.script).write_text(_source(name, attributes), "utf-8")
             deploy_copy(flow, airflow, name, f"s3://{bucket}/flows", settings)
+        for dag_id in ("OwnPods", "WarmPods"):
+            seconds_of_run(airflow, dag_id)
         for what, pause in (("at once", 0.0), ("after 2 s", _START_S)):
             cluster.admin.delay_starts(pause)
-            for dag_id in ("OwnPods", "WarmPods"):
-                seconds_of_run(airflow, dag_id)
             before = len(cluster.admin.pods())
             samples = bench.alternate(
                 lambda: seconds_of_run(airflow, "WarmPods"), lambda: seconds_of_run(airflow, "OwnPods")
