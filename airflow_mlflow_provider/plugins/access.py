@@ -53,4 +53,9 @@ class Asker:
         return get_auth_manager().get_authorized_dag_ids(user=self._user, method="GET")
 
 
-AskerDep = Annotated[Asker, Depends(Asker)]
+def asker(request: Request, user: GetUserDep) -> Asker:
+    """Who asks. A function, as the FastAPI of Airflow 3.1 does not find what a class's annotations name."""
+    return Asker(request, user)
+
+
+AskerDep = Annotated[Asker, Depends(asker)]

@@ -77,6 +77,22 @@ dag = FlowDag(PlainFlow)
 '''
 
 
+# What the views ask for, below the address of a run.
+VIEWS = (
+    "",
+    "/progress",
+    "/steps/square/tasks",
+    "/steps/square/tasks/0001",
+    "/steps/end/tasks/0/artifacts",
+    "/steps/end/tasks/0/inputs",
+    "/steps/end/tasks/0/attempts/0/circumstances",
+    "/steps/end/tasks/0/attempts/0/logs/stdout",
+    "/steps/end/tasks/0/attempts/0/cards",
+    "/instances/square/1",
+    "/code",
+)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("wheel"))
@@ -101,7 +117,9 @@ def test_everything_is_importable_and_airflow_knows_the_provider(
     facts = json.loads(installation.program(tmp_path, IMPORT_ALL).splitlines()[-1])
     assert facts["failed"] == {}
     assert facts["found"] > 300
-    provider = installation.airflow(tmp_path, "providers", "get", "airflow-mlflow-provider", "--full")
+    provider = installation.airflow(
+        tmp_path, "providers", "get", "airflow-mlflow-provider", "--full", "--output", "json"
+    )
     assert "ArtifactStoreHook" in provider
     plugins = json.loads(installation.airflow(tmp_path, "plugins", "--output", "json"))
     (flows,) = (plugin for plugin in plugins if plugin["name"] == "flows")
@@ -142,6 +160,14 @@ def test_a_flow_is_deployed_by_its_own_command_and_started_by_it(
     assert "14" in installation.flow(tmp_path, file, *here, "dump", f"{run}/end")
     links = airflow.api.links("HelloFlow", run_id, "end")
     assert str(links["Flow run"]).endswith("/plugin/flow")
+    page = f"/flows/api/dags/HelloFlow/runs/{quote(run_id, safe='')}"
+    for rest in VIEWS:
+        answer = airflow.api.client.get(f"{page}{rest}")
+        assert answer.status_code == 200, f"{rest}: {answer.text}"
+    plan = {"origin": run, "step": "join"}
+    resumed = airflow.api.client.post("/flows/resume/HelloFlow", json=plan)
+    assert resumed.status_code == 201, resumed.text
+    airflow.api.wait_for_run("HelloFlow", resumed.json()["dag_run_id"])
 
 
 @pytest.mark.live

@@ -25,7 +25,6 @@ from airflow_mlflow_provider.plugins.models.runs import (
     StepOutline,
     StepStatus,
 )
-from airflow_mlflow_provider.plugins.parameters import DagId, DagRunId, Part
 from airflow_mlflow_provider.plugins.reading.parts import RunPart, checked, parts_of
 from airflow_mlflow_provider.plugins.reading.surveys import survey, survey_all
 from airflow_mlflow_provider.plugins.stores import configured_store, deployed_manifest, ledger_at
@@ -47,7 +46,7 @@ class RunReader:
         MetaflowNotFound: No flow is deployed as this DAG or part of it, or the run has not begun.
     """
 
-    def __init__(self, dag_id: DagId, run_id: DagRunId, part: Part = "") -> None:
+    def __init__(self, dag_id: str, run_id: str, part: str = "") -> None:
         self.dag_id, self.dag_run_id = dag_id, run_id
         self.parts: list[RunPart] = []
         try:
