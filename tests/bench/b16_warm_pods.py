@@ -25,6 +25,8 @@ def run(bench: Bench) -> Iterator[Figure]:
             environment={
                 **server.environment(),
                 "AIRFLOW_CONN_KUBERNETES_DEFAULT": cluster.airflow_connection,
+                # Its workers then have the pod operator from the scheduler.
+                "AIRFLOW__MLFLOW_PROVIDER__DEFAULT_COMPUTE": "kubernetes",
             }
         ) as airflow,
     ):
