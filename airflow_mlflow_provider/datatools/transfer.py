@@ -22,7 +22,7 @@ from airflow_mlflow_provider.exception import StoreException, StoreFull
 _PIECE_BYTES = 16 << 20
 _FIRST_BYTES = 16 << 20
 _CHUNK_BYTES = 4 << 20
-# Connections that a batch of downloads has for the pieces of its objects; with many objects, each has one.
+# Connections that a batch has for the pieces of its large objects; with many objects, each has one.
 _CONNECTIONS = 16
 _MOST_STREAMS = 8
 _CREATE_BYTES = 64 << 20
@@ -42,7 +42,7 @@ class Request:
         attributes: Content type and metadata of a put.
         overwrite: Whether a put replaces an object.
         encryption: Server-side encryption of a put.
-        streams: Connections for the pieces of a large object that is got.
+        streams: Connections for the pieces of a large object.
     """
 
     verb: str
@@ -256,9 +256,20 @@ def _put(client: Any, request: Request) -> list[Found]:
     attributes = None if request.location[0] == "file" else dict(request.attributes or {}) or None
     mode: Any = "create" if not request.overwrite and size <= _CREATE_BYTES else "overwrite"
     multipart = size > 2 * _PIECE_BYTES and mode == "overwrite"
+    # One piece is read while another one travels.
+    streams = max(request.streams, 2)
     try:
         if request.data is not None:
-            obstore.put(client, key, request.data, attributes=attributes, mode=mode, use_multipart=multipart)
+            obstore.put(
+                client,
+                key,
+                request.data,
+                attributes=attributes,
+                mode=mode,
+                use_multipart=multipart,
+                chunk_size=_PIECE_BYTES,
+                max_concurrency=streams,
+            )
         else:
             with open(request.path, "rb") as file:  # noqa: PTH123
                 obstore.put(
@@ -269,6 +280,7 @@ def _put(client: Any, request: Request) -> list[Found]:
                     mode=mode,
                     use_multipart=multipart,
                     chunk_size=_PIECE_BYTES,
+                    max_concurrency=streams,
                 )
     except obstore.exceptions.AlreadyExistsError:
         return []
