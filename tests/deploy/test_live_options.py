@@ -134,7 +134,7 @@ def test_packages_of_a_flow_in_the_dags_folder_are_locked_when_a_run_starts(
     assert run.data.version == "0.6.2"
     info = run["end"].environment_info
     assert info is not None
-    assert info["packages"] == {"docopt": "0.6.2"}
+    assert info["packages"]["docopt"] == "0.6.2"
 
 
 def _run(airflow: LiveAirflow, dag_id: str, flow: str, store: str) -> Run:
