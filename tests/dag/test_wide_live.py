@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from airflow_mlflow_provider.plan.manifest import Limits
+from airflow_mlflow_provider.store.records import AttemptKey
 from tests.dag.deployed import Finished, manifest_from
 from tests.dag.test_live import put
 from tests.flow_runs import FlowFile
@@ -63,5 +64,13 @@ def test_thousands_of_splits_finish_and_one_that_fails_is_tried_again_alone(
     found = Finished.of_dag_run(manifest, manifest.dag_id, run_id)
     assert found.artifact("end", "total") == splits * (splits - 1)
     assert len(found.tasks("work")) == splits
-    assert found.attempts("work", "0007") == [0, 1]
-    assert [found.attempts("work", f"{index:04d}") for index in (0, 6, 8, 4999)] == [[0]] * 4
+    assert _outcomes(found, "0007") == ["failed", "succeeded"]
+    assert [_outcomes(found, f"{index:04d}") for index in (0, 6, 8, 99, 4999)] == [["succeeded"]] * 5
+
+
+def _outcomes(found: Finished, task: str) -> list[str]:
+    """How the attempts of a split ended; on a busy machine Airflow itself may lose a try, which leaves none."""
+    keys = [
+        AttemptKey(found.flow, found.run, "work", task, number) for number in found.attempts("work", task)
+    ]
+    return [record.outcome for key in keys if (record := found.ledger.done(key)) is not None]
