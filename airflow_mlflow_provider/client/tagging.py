@@ -37,6 +37,18 @@ def user_tags_of(ledger: Ledger, runs: Sequence[RunRecord]) -> list[frozenset[st
     ]
 
 
+def put_first_tags(ledger: Ledger, flow: str, run: str, tags: Sequence[str]) -> None:
+    """Give a run that has not begun its user tags; its id must be new.
+
+    Args:
+        ledger: The store.
+        flow: Name of the flow.
+        run: Run id.
+        tags: All user tags of the run, those of its deployment among them.
+    """
+    ledger.store.put(_tags_key(flow, run), msgspec.json.encode(sorted(set(tags))), create=True)
+
+
 def change_tags(ledger: Ledger, run: RunRecord, remove: Sequence[str], add: Sequence[str]) -> frozenset[str]:
     """Remove, then add, as one atomic change.
 
@@ -136,4 +148,8 @@ def _is_utf8(text: str) -> bool:
 
 
 def _key(run: RunRecord) -> str:
-    return f"{run_prefix(run.flow, run.run)}/tags.json"
+    return _tags_key(run.flow, run.run)
+
+
+def _tags_key(flow: str, run: str) -> str:
+    return f"{run_prefix(flow, run)}/tags.json"

@@ -94,7 +94,11 @@ def check_conf(manifest: FlowManifest, values: Mapping[str, Any]) -> None:
 
 
 def start_run(
-    rest: AirflowRest, dag_id: str, values: Mapping[str, Any], dag_run_id: str, tags: Sequence[str] = ()
+    rest: AirflowRest,
+    dag_id: str,
+    values: Mapping[str, Any],
+    dag_run_id: str,
+    tags: Sequence[str] = (),
 ) -> StartedRun:
     """Trigger a deployed flow.
 
@@ -103,7 +107,7 @@ def start_run(
         dag_id: The deployment.
         values: Of parameters.
         dag_run_id: Id of the DAG run.
-        tags: User tags of this run, beside those of the deployment.
+        tags: User tags of this run, for people to see in its note.
 
     Raises:
         AirflowApiError: Airflow refused.

@@ -19,7 +19,7 @@ from airflow_mlflow_provider.operators.asset_events import event_parameters, sta
 from airflow_mlflow_provider.plan.deployment import Deployment
 from airflow_mlflow_provider.plan.editable import with_edited_configs
 from airflow_mlflow_provider.plan.manifest import FlowManifest
-from airflow_mlflow_provider.plan.run_tags import system_tags, tags_of
+from airflow_mlflow_provider.plan.run_tags import system_tags
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import RunRecord
 
@@ -60,7 +60,7 @@ def new_run(
         parameters=parameters(manifest, values),
         manifest=ledger.put_blob(deployment.encoded),
         code=manifest.code.digest,
-        tags=tuple(dict.fromkeys((*manifest.tags, *tags_of(getattr(dag_run, "note", None))))),
+        tags=manifest.tags,
         system_tags=system_tags(manifest),
         airflow={
             "dag_id": dag_run.dag_id,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from airflow_mlflow_provider.exception import CommandException
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 
-# A line of a DAG run's note that begins so is a user tag of the run, whoever wrote it.
+# How the note of a DAG run shows a user tag of the run.
 _NOTE_LINE = "tag: "
 _LONGEST_NOTE = 1000
 
@@ -26,14 +26,6 @@ def note_of(tags: Sequence[str]) -> str | None:
             fix="Give fewer tags, or add them to the run with Run.add_tags.",
         )
     return note or None
-
-
-def tags_of(note: str | None) -> tuple[str, ...]:
-    """The tags in the note of a DAG run."""
-    lines = (note or "").splitlines()
-    return tuple(
-        tag for line in lines if line.startswith(_NOTE_LINE) and (tag := line[len(_NOTE_LINE) :].strip())
-    )
 
 
 def system_tags(manifest: FlowManifest) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from airflow_mlflow_provider.client import get_metadata
 from airflow_mlflow_provider.client.scope import ledger_of
-from airflow_mlflow_provider.client.tagging import check_tags
+from airflow_mlflow_provider.client.tagging import check_tags, put_first_tags
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.ending import delete_deployment
 from airflow_mlflow_provider.deploy.record import DeploymentRecord, Deployments
@@ -22,6 +22,7 @@ from airflow_mlflow_provider.deploy.runs import (
 )
 from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.flow.user import user_name
+from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.programs.conf_values import conf_values
 from airflow_mlflow_provider.programs.triggered import STATES, AirflowTriggeredRun
@@ -169,6 +170,9 @@ class AirflowDeployedFlow(DeployedFlow):
         check_tags(tags)
         rest = self._parsed()
         dag_run_id = new_dag_run_id()
+        if tags:
+            run_id = airflow_run_id(self.name, dag_run_id)
+            put_first_tags(self._ledger, self.flow_name, run_id, (*self.manifest.tags, *tags))
         start_run(rest, self.name, values, dag_run_id, tags)
         return AirflowTriggeredRun(self, dag_run_id)
 

@@ -40,7 +40,6 @@ def context(conf: dict[str, Any] | None, params: dict[str, Any]) -> Context:
         run_type="manual",
         triggering_user_name="ada",
         logical_date=datetime(2026, 1, 2, tzinfo=timezone.utc),
-        note="tag: once more\nbecause of the new data\ntag: nightly\ntag: ",
     )
     return cast("Context", {"dag_run": dag_run, "params": params})
 
@@ -51,7 +50,7 @@ def test_a_run_keeps_parameters_manifest_code_tags_and_its_airflow_ids(ledger: L
     assert record.parameters == {"alpha": 1}
     assert decode(ledger.blob(record.manifest)) == manifest
     assert record.code == manifest.code.digest
-    assert record.tags == ("nightly", "once more"), "lines of the note that say so are tags"
+    assert record.tags == ("nightly",)
     assert record.airflow["dag_run_id"] == "manual__1"
     assert record.airflow["logical_date"] == "2026-01-02T00:00:00+00:00"
     assert record.user == "airflow"

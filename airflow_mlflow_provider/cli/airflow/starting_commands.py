@@ -19,6 +19,7 @@ from airflow_mlflow_provider.cli.parameter_options import (
     with_parameters,
 )
 from airflow_mlflow_provider.cli.session import checked_tags
+from airflow_mlflow_provider.client.tagging import put_first_tags
 from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.deploy.rest import AirflowRest
 from airflow_mlflow_provider.deploy.resuming import (
@@ -114,6 +115,9 @@ def _trigger(ctx: click.Context, /, **values: Any) -> int:
     if values["unpause"]:
         rest.set_paused(airflow.dag_id, False)
     dag_run_id = _named_run(airflow, values["run_id_file"])
+    if tags:
+        run_id = airflow_run_id(airflow.dag_id, dag_run_id)
+        put_first_tags(airflow.ledger, manifest.flow_name, run_id, (*manifest.tags, *tags))
     started = start_run(rest, airflow.dag_id, conf, dag_run_id, tags)
     if values["deployer_attribute_file"]:
         write_attributes(
