@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from airflow_mlflow_provider.client import Run, Task
+from airflow_mlflow_provider.client.tagging import put_first_tags, user_tags
 from airflow_mlflow_provider.exception import MetaflowTaggingError
 from tests.client.flows import BROKEN
 from tests.flow_runs import FlowFile
@@ -48,6 +50,12 @@ def test_tags_are_added_removed_and_replaced(run: Run) -> None:
     assert run.user_tags == {"one", "two", "three", "3"}
     assert Task(f"{run.pathspec}/start/0").user_tags == run.user_tags
     assert run["start"].tags == run.tags
+
+
+def test_a_run_may_be_given_its_tags_before_it_begins(run: Run) -> None:
+    waiting = msgspec.structs.replace(run._record, run="not-begun")
+    put_first_tags(run._ledger, waiting.flow, waiting.run, ["b", "a", "b"])
+    assert user_tags(run._ledger, waiting) == {"a", "b"}
 
 
 def test_system_tags_can_be_neither_removed_nor_doubled(run: Run) -> None:
