@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_mlflow_provider.client.summaries import MOST_METRICS, numbers
-from airflow_mlflow_provider.client.tagging import user_tags
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.store.hashing import digest_of
 from airflow_mlflow_provider.store.ledger import Ledger
@@ -35,6 +33,10 @@ def run_outcome(ledger: Ledger, manifest: FlowManifest, run: str, end: AttemptKe
         ``artifacts``, the digests of the end task's artifacts by name, the first fifty; ``digest``, one of all of them, by
         which a run that came to the same is known; ``metrics``, the numbers among them; ``tags`` of the user.
     """
+    # Heavy, and operators are imported where DAG files are parsed.
+    from airflow_mlflow_provider.client.summaries import numbers
+    from airflow_mlflow_provider.client.tagging import user_tags
+
     (done,) = ledger.load_done([end])
     digests = {
         name: done.artifacts[name].digest for name in sorted(done.artifacts) if not name.startswith("_")
@@ -76,4 +78,6 @@ def _numbers_in(value: Any) -> dict[str, float]:
 
 
 def _first(found: Mapping[str, float]) -> dict[str, float]:
+    from airflow_mlflow_provider.client.summaries import MOST_METRICS
+
     return dict(itertools.islice(found.items(), MOST_METRICS))
