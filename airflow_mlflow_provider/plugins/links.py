@@ -36,9 +36,17 @@ class ArtifactsLink(_StepLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Path of the tab."""
-        from airflow_mlflow_provider.operators.origin import page_path
+        return _step_tab(ti_key)
 
-        return f"{page_path(ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)}/plugin/step"
+
+class CardLink(_StepLink):
+    """To the cards in the tab of the task instance, which move while the step runs."""
+
+    name = "Card"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Path of the tab, opened at the cards; it says so where the step has none."""
+        return f"{_step_tab(ti_key)}#show=cards"
 
 
 class OtherFlowRunLink:
@@ -132,6 +140,7 @@ class NamedArtifactLink:
 LINKS = (
     FlowRunLink(),
     ArtifactsLink(),
+    CardLink(),
     OtherFlowRunLink(),
     OriginRunLink(),
     ResumeLink(),
@@ -143,6 +152,12 @@ def _run_tab(ti_key: Any) -> str:
     from airflow_mlflow_provider.operators.origin import page_path
 
     return f"{page_path(ti_key.dag_id, ti_key.run_id)}/plugin/flow"
+
+
+def _step_tab(ti_key: Any) -> str:
+    from airflow_mlflow_provider.operators.origin import page_path
+
+    return f"{page_path(ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)}/plugin/step"
 
 
 def _pushed(ti_key: Any, key: str) -> dict[str, Any]:

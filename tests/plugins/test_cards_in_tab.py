@@ -75,7 +75,7 @@ def test_a_card_moves_while_its_step_runs_and_a_page_of_its_author_is_shut_off(
         120,
         lambda: f"the step to run\n{airflow.api.report(DAG_ID, run_id)}",
     )
-    page.goto(f"{airflow.base_url}/dags/{DAG_ID}/runs/{run_id}/tasks/start/plugin/step?show=cards&card=0")
+    page.goto(f"{airflow.base_url}/dags/{DAG_ID}/runs/{run_id}/tasks/start/plugin/step#show=cards")
     tab = page.frame_locator("iframe")
     tab.get_by_role("progressbar", name="Work").wait_for(timeout=LOADED_MS)
     tab.locator("body").evaluate("() => { window.unchanged = true }")

@@ -75,7 +75,8 @@ def test_links_lead_to_the_run_its_artifacts_and_its_origin(run: DagTestRun) -> 
     links = {
         link.name: link.get_link(None, ti_key=key) for link in LINKS if RunStepOperator in link.operators
     }
-    assert set(links) == {"Flow run", "Artifacts", "Origin run", "Resume"}
+    assert set(links) == {"Flow run", "Artifacts", "Card", "Origin run", "Resume"}
     assert links["Flow run"].endswith("/plugin/flow")
     assert links["Artifacts"].endswith("/tasks/again/plugin/step")
+    assert links["Card"] == f"{links['Artifacts']}#show=cards"
     assert links["Origin run"] == links["Flow run"].removesuffix("/plugin/flow")

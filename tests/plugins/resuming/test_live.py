@@ -62,6 +62,7 @@ def test_only_what_was_left_runs_and_the_rest_is_shown_as_success_with_a_note(fa
     for index, origin in ((0, origin_page), (1, None)):
         step = f"{tab.removesuffix('/plugin/flow')}/tasks/body/mapped/{index}/plugin/step"
         links = {"Origin run": origin, "Resume": tab, "Flow run": tab, "Artifacts": step}
+        links["Card"] = f"{step}#show=cards"
         assert failed.links(answer["dag_run_id"], "body", index) == links
     assert failed.run in api.run(dag_id, answer["dag_run_id"])["note"]
 
