@@ -18,8 +18,9 @@ from tests.services.guarded import GuardedService, free_port
 from tests.services.waiting import wait_until
 
 START_SECONDS = 120.0
-# SQLite has one writer at a time; others wait so long for it. Five seconds, the default, are too few on a busy machine.
-LOCK_SECONDS = 60
+# SQLite has one writer at a time; others wait so long for it. Five seconds, the default, are too few on a busy machine; and the API
+# server stands still as long when it waits for itself, see `AirflowApi.request`.
+LOCK_SECONDS = 20
 REPOSITORY = Path(__file__).parents[2]
 # By user; all but the first two may change what they may see, see `per_dag_auth`.
 ROLES = {
