@@ -16,8 +16,7 @@ from airflow_mlflow_provider.deploy.token_cache import remember_token
 from airflow_mlflow_provider.exception import CommandException, InvalidEnvironmentException
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.manifest import CodeSource, FlowManifest
-from airflow_mlflow_provider.runtime.environments.locking import lock_environments
-from airflow_mlflow_provider.runtime.environments.platforms import deployment_platforms
+from airflow_mlflow_provider.runtime.environments.locking import lock_for_deployment
 from airflow_mlflow_provider.runtime.environments.project import project_files
 from airflow_mlflow_provider.runtime.included_files import keep_default_files
 from airflow_mlflow_provider.runtime.package import CodePackage, build_package, flow_contributions
@@ -143,17 +142,8 @@ def _package(
 def _with_environments(
     manifest: FlowManifest, flow_file: Path, store: Store, options: CreateOptions
 ) -> FlowManifest:
-    if manifest.environment == "local":
-        return manifest
     try:
-        return lock_environments(
-            manifest,
-            flow_file,
-            store,
-            deployment_platforms(get("environment_platforms")),
-            options.note,
-            with_wheels=bool(get("wheel_cache")) and not options.dry_run,
-        )
+        return lock_for_deployment(manifest, flow_file, store, options.note, with_wheels=not options.dry_run)
     except InvalidEnvironmentException as error:
         error.message = f"X005: {error.message}"
         raise

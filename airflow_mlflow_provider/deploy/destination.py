@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +9,7 @@ import msgspec
 
 from airflow_mlflow_provider.exception import CommandException, MetaflowException, ObjectNotFound
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode, encode
+from airflow_mlflow_provider.runtime.whole_files import write_whole
 
 MARK = "Written by airflow-mlflow-provider"
 
@@ -147,19 +145,8 @@ class _LocalFolder:
 
     def write(self, name: str, content: bytes) -> None:
         try:
-            self._path.mkdir(parents=True, exist_ok=True)
             # Airflow parses *.py: the file in the making has another ending.
-            handle, partial = tempfile.mkstemp(prefix=f".{name}-", suffix=".part", dir=self._path)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(partial).chmod(0o644)
-                Path(partial).replace(self._path / name)
-            finally:
-                with suppress(FileNotFoundError):
-                    Path(partial).unlink()
+            write_whole(self._path / name, [content], mode=0o644, durable=True)
         except OSError as error:
             raise MetaflowException(
                 f"{self._path / name} cannot be written: {error.strerror or error}.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.runtime.whole_files import write_whole
 
 _MOST_TOKENS = 8
 # By user, by DAG id: the newest first.
@@ -28,13 +27,8 @@ def remember_token(user: str, dag_id: str, token: str) -> None:
     if known[:1] == [token]:
         return
     tokens[user][dag_id] = [token, *(other for other in known if other != token)][:_MOST_TOKENS]
-    file = _file()
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, fresh = tempfile.mkstemp(dir=file.parent)  # for nobody else to read
-        with os.fdopen(descriptor, "wb") as new:
-            new.write(msgspec.json.encode(tokens))
-        os.replace(fresh, file)  # noqa: PTH105 - a path from mkstemp
+        write_whole(_file(), [msgspec.json.encode(tokens)])
 
 
 def _read() -> Tokens:

@@ -137,6 +137,7 @@ def with_code(deployment: Deployment, ledger: Ledger) -> Deployment:
     manifest = deployment.manifest
     if manifest.code.digest or manifest.code.source == "bundle":
         return deployment
+    from airflow_mlflow_provider.runtime.environments.locking import lock_for_deployment
     from airflow_mlflow_provider.runtime.environments.project import project_files
     from airflow_mlflow_provider.runtime.package import build_package
 
@@ -150,19 +151,8 @@ def with_code(deployment: Deployment, ledger: Ledger) -> Deployment:
     )
     ledger.put_code(package.digest, package.data)
     code = msgspec.structs.replace(manifest.code, digest=package.digest, script=package.script, path="")
-    return Deployment(_locked(msgspec.structs.replace(manifest, code=code), file, ledger))
-
-
-def _locked(manifest: FlowManifest, file: Path, ledger: Ledger) -> FlowManifest:
-    if manifest.environment == "local":
-        return manifest
-    from airflow_mlflow_provider.configuration import get
-    from airflow_mlflow_provider.runtime.environments.locking import lock_environments
-    from airflow_mlflow_provider.runtime.environments.platforms import deployment_platforms
-
-    platforms = deployment_platforms(get("environment_platforms"))
-    in_store = bool(get("wheel_cache"))
-    return lock_environments(manifest, file, ledger.store, platforms, _LOGGER.info, with_wheels=in_store)
+    packaged = msgspec.structs.replace(manifest, code=code)
+    return Deployment(lock_for_deployment(packaged, file, ledger.store, _LOGGER.info))
 
 
 def parameters(manifest: FlowManifest, given: Mapping[str, Any]) -> dict[str, Any]:

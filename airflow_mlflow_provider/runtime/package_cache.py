@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
+from airflow_mlflow_provider.runtime.whole_files import write_whole
 
 _DIGEST_LENGTH = 64
 # A file may change twice within one tick of its time stamps; what was changed so lately is not relied on.
@@ -66,11 +65,7 @@ class PackageCache:
         if not self._worth_keeping:
             return
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, fresh = tempfile.mkstemp(dir=self._file.parent)
-            with os.fdopen(descriptor, "wb") as file:
-                file.writelines((self._state, digest.encode(), data))
-            os.replace(fresh, self._file)  # noqa: PTH105 - a path from mkstemp
+            write_whole(self._file, (self._state, digest.encode(), data))
             kept = sorted(self._file.parent.iterdir(), key=lambda path: path.stat().st_mtime)
             for old in kept[:-_MOST_KEPT]:
                 old.unlink()

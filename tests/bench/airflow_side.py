@@ -4,13 +4,44 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from tests.bench.bench import FlowCopy, Side
+from tests.bench.bench import BUILD, FlowCopy, Side
 from tests.services.airflow import LiveAirflow
+from tests.services.cluster import SharedCluster
+from tests.services.s3 import S3Server
 
 _RUN_SECONDS = 600.0
+# What stands for the image of each pod.
+IMAGE = "step:1"
+
+
+class PodSite(NamedTuple):
+    """An Airflow whose steps are pods of the stand-in.
+
+    Attributes:
+        store: URL of a store on S3.
+        settings: Variables for the command that deploys a flow.
+    """
+
+    airflow: LiveAirflow
+    cluster: SharedCluster
+    store: str
+    settings: dict[str, str]
+
+
+@contextmanager
+def pod_site() -> Iterator[PodSite]:
+    """Start one. Its scheduler imports the pod operator for its workers, as at a site whose steps are pods."""
+    in_pods = {"AIRFLOW__MLFLOW_PROVIDER__DEFAULT_COMPUTE": "kubernetes"}
+    with S3Server() as server, SharedCluster(BUILD / "cluster", server.environment()) as cluster:
+        connection = {"AIRFLOW_CONN_KUBERNETES_DEFAULT": cluster.airflow_connection}
+        with LiveAirflow(environment={**server.environment(), **connection, **in_pods}) as airflow:
+            image = {"AIRFLOW__MLFLOW_PROVIDER__KUBERNETES_IMAGE": IMAGE}
+            settings = {**server.environment(), **in_pods, **image}
+            yield PodSite(airflow, cluster, f"s3://{server.bucket()}/flows", settings)
 
 
 def deploy(side: Side, airflow: LiveAirflow, name: str, source: str, *options: str) -> None:

@@ -12,47 +12,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from tests.bench.airflow_side import deploy_copy, seconds_of_run
-from tests.bench.bench import BUILD, Bench
+from tests.bench.airflow_side import IMAGE, deploy_copy, pod_site, seconds_of_run
+from tests.bench.bench import Bench
 from tests.bench.outcome import Figure, at_most
-from tests.services.airflow import LiveAirflow
-from tests.services.cluster import SharedCluster
-from tests.services.s3 import S3Server
 
 _TIMES = 0.35
 _START_S = 1.0
-_IMAGE = "step:1"
 _BY_HAND = f"""
     from airflow.sdk import DAG
     from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 
     with DAG("pod_by_hand", schedule=None):
-        KubernetesPodOperator(task_id="only", image="{_IMAGE}", cmds=["python", "-c", "print(1)"])
+        KubernetesPodOperator(task_id="only", image="{IMAGE}", cmds=["python", "-c", "print(1)"])
 """
 
 
 def run(bench: Bench) -> Iterator[Figure]:
     """Compare with the operator as it comes, its defaults untouched."""
-    with (
-        S3Server() as server,
-        SharedCluster(BUILD / "cluster", server.environment()) as cluster,
-        LiveAirflow(
-            environment={
-                **server.environment(),
-                "AIRFLOW_CONN_KUBERNETES_DEFAULT": cluster.airflow_connection,
-                # As where steps run in pods; the scheduler then imports the pod operator for the workers of both sides.
-                "AIRFLOW__MLFLOW_PROVIDER__DEFAULT_COMPUTE": "kubernetes",
-            }
-        ) as airflow,
-    ):
+    with pod_site() as (airflow, cluster, store, settings):
         airflow.add_dag("pod_by_hand", _BY_HAND)
-        settings = {
-            **server.environment(),
-            "AIRFLOW__MLFLOW_PROVIDER__DEFAULT_COMPUTE": "kubernetes",
-            "AIRFLOW__MLFLOW_PROVIDER__KUBERNETES_IMAGE": _IMAGE,
-        }
-        flow = bench.side("ours").flow("single")
-        deploy_copy(flow, airflow, "Single", f"s3://{server.bucket()}/flows", settings)
+        deploy_copy(bench.side("ours").flow("single"), airflow, "Single", store, settings)
         for dag_id in ("Single", "pod_by_hand"):
             seconds_of_run(airflow, dag_id)
         # Nothing is compared that did not run in pods.

@@ -4,43 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.bench.airflow_side import deploy_copy, seconds_of_run
-from tests.bench.bench import BUILD, Bench
+from tests.bench.airflow_side import deploy_copy, pod_site, seconds_of_run
+from tests.bench.bench import Bench
 from tests.bench.outcome import Figure, at_least
-from tests.services.airflow import LiveAirflow
-from tests.services.cluster import SharedCluster
-from tests.services.s3 import S3Server
 
 _STEPS = 10
 _START_S = 2.0
-_IMAGE = "step:1"
 
 
 def run(bench: Bench) -> Iterator[Figure]:
     """The same flow twice, which differs in one attribute."""
-    with (
-        S3Server() as server,
-        SharedCluster(BUILD / "cluster", server.environment()) as cluster,
-        LiveAirflow(
-            environment={
-                **server.environment(),
-                "AIRFLOW_CONN_KUBERNETES_DEFAULT": cluster.airflow_connection,
-                # Its workers then have the pod operator from the scheduler.
-                "AIRFLOW__MLFLOW_PROVIDER__DEFAULT_COMPUTE": "kubernetes",
-            }
-        ) as airflow,
-    ):
-        settings = {
-            **server.environment(),
-            "AIRFLOW__MLFLOW_PROVIDER__DEFAULT_COMPUTE": "kubernetes",
-            "AIRFLOW__MLFLOW_PROVIDER__KUBERNETES_IMAGE": _IMAGE,
-            "AIRFLOW__MLFLOW_PROVIDER__WARM_POD_IDLE_S": "300",
-        }
-        bucket = server.bucket()
+    with pod_site() as (airflow, cluster, store, settings):
+        settings["AIRFLOW__MLFLOW_PROVIDER__WARM_POD_IDLE_S"] = "300"
         for name, attributes in (("OwnPods", ""), ("WarmPods", "warm=True")):
             flow = bench.side("ours").flow("linear")
             (flow.folder / flow.script).write_text(_source(name, attributes), "utf-8")
-            deploy_copy(flow, airflow, name, f"s3://{bucket}/flows", settings)
+            deploy_copy(flow, airflow, name, store, settings)
         for dag_id in ("OwnPods", "WarmPods"):
             seconds_of_run(airflow, dag_id)
         for what, pause in (("at once", 0.0), ("after 2 s", _START_S)):

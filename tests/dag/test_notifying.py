@@ -14,22 +14,7 @@ from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.plan.manifest import decode
 from tests.flow_runs import FlowFile
 from tests.services.dag_test import run_dag
-from tests.services.web_hook import web_hook
-
-SOURCE = """
-    class Told(FlowSpec):
-        fails = Parameter("fails", default=False)
-
-        @step
-        def start(self):
-            if self.fails:
-                raise ValueError("no data today")
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-"""
+from tests.services.web_hook import TOLD, web_hook
 
 
 @pytest.fixture
@@ -44,7 +29,7 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 def test_a_web_hook_is_told_how_a_run_ended(
     tmp_path: Path, posted: list[dict[str, Any]], fails: bool, status: str
 ) -> None:
-    flow = FlowFile(tmp_path / "flow", SOURCE)
+    flow = FlowFile(tmp_path / "flow", TOLD)
     options = ("--notify-on-error", "hook", "--notify-on-success", "hook", str(tmp_path / "dag.py"))
     shared = {"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true"}
     flow.run("create", *options, command="airflow", environment=shared).succeeded()
@@ -65,7 +50,7 @@ def test_a_web_hook_is_told_how_a_run_ended(
 
 
 def test_nobody_is_told_unless_it_was_asked_for(tmp_path: Path) -> None:
-    flow = FlowFile(tmp_path / "flow", SOURCE)
+    flow = FlowFile(tmp_path / "flow", TOLD)
     shared = {"AIRFLOW__MLFLOW_PROVIDER__DATASTORE_SHARED": "true"}
     flow.run("create", str(tmp_path / "dag.py"), command="airflow", environment=shared).succeeded()
     dag = build_dag(decode((tmp_path / "dag.json").read_bytes()))

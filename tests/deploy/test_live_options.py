@@ -15,25 +15,11 @@ from tests.deploy.live import deployed
 from tests.flow_runs import FlowFile
 from tests.services.airflow import LiveAirflow
 from tests.services.waiting import wait_until
-from tests.services.web_hook import WebHook, web_hook
+from tests.services.web_hook import TOLD, WebHook, web_hook
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(600)]
 
 CALLED_BACK_SECONDS = 90
-TOLD = """
-    class ToldLive(FlowSpec):
-        fails = Parameter("fails", default=False)
-
-        @step
-        def start(self):
-            if self.fails:
-                raise ValueError("no data today")
-            self.next(self.end)
-
-        @step
-        def end(self):
-            pass
-"""
 BUNDLED = """
     class BundledLive(FlowSpec):
         @step
@@ -89,12 +75,12 @@ def test_a_web_hook_is_told_of_each_end_by_the_dag_processor(
     api = live_airflow_sqlite.api
     for fails, status in ((False, "succeeded"), (True, "failed")):
         hook.posted.clear()
-        dag_run = api.trigger("ToldLive", conf={"fails": fails})
-        api.wait_for_run("ToldLive", dag_run, timeout=120, expected="failed" if fails else "success")
+        dag_run = api.trigger("Told", conf={"fails": fails})
+        api.wait_for_run("Told", dag_run, timeout=120, expected="failed" if fails else "success")
         wait_until(lambda: bool(hook.posted), CALLED_BACK_SECONDS, "the web hook to be told")
         (message,) = hook.posted
         assert message["status"] == status
-        assert message["pathspec"] == f"ToldLive/{airflow_run_id('ToldLive', dag_run)}"
+        assert message["pathspec"] == f"Told/{airflow_run_id('Told', dag_run)}"
         assert ("no data today" in message["text"]) is fails
 
 

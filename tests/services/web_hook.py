@@ -9,6 +9,22 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, NamedTuple
 
+# A flow that fails if it is told to, so that there is something to tell.
+TOLD = """
+    class Told(FlowSpec):
+        fails = Parameter("fails", default=False)
+
+        @step
+        def start(self):
+            if self.fails:
+                raise ValueError("no data today")
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
 
 class WebHook(NamedTuple):
     """Where it listens, and what it was told."""

@@ -224,16 +224,12 @@ class PodUnit:
         executable = spec.effective_attributes(self._step, self._manifest).get("executable")
         command = container_command(self._manifest, request, image, executable)
         pod = spec.pod_specification(self._step, self._manifest, request, command, os.environ)
-        metadata = pod["metadata"]
-        own_labels = names.labels(request, instance.try_number)
         own_annotations = names.exact_ids(request, instance.try_number, str(instance.id))
-        metadata["name"] = name
+        spec.name_pod(pod, name, names.labels(request, instance.try_number), own_annotations)
         if self._secrets:
             # It is called as the pod it is for.
             container = pod["spec"]["containers"][0]
             container["envFrom"] = [*container.get("envFrom", []), {"secretRef": {"name": name}}]
-        metadata["labels"] = {**metadata.get("labels", {}), **own_labels}
-        metadata["annotations"] = {**metadata.get("annotations", {}), **own_annotations}
         return pod
 
     def start(self, own: Callable[[PodApi], Any] | None = None) -> RunningPod:

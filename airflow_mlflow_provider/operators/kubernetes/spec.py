@@ -113,6 +113,14 @@ def pod_specification(
     }
 
 
+def name_pod(pod: Json, name: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
+    """Give a specification its name, and labels and annotations that go before those the step asks for."""
+    metadata = pod["metadata"]
+    metadata["name"] = name
+    metadata["labels"] = {**metadata.get("labels", {}), **labels}
+    metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}
+
+
 def active_deadline(step: StepNode, manifest: FlowManifest, request: UnitRequest) -> int:
     """Seconds after which Kubernetes ends the pod: the backstop behind the alarm in the task.
 

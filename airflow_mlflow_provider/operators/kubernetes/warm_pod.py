@@ -231,15 +231,9 @@ class WarmPods:
     def _hold(self, slot: int) -> tuple[PodApi, Any]:
         """The API, and the pod with a number."""
         pod = json.loads(json.dumps(self._pod))
-        metadata = pod["metadata"]
-        metadata["name"] = self._name(slot)
-        metadata["labels"] = {
-            **metadata.get("labels", {}),
-            **names.warm_labels(self._request, self.kind),
-        }
         instance = self._context["ti"]
         exact = names.exact_ids(self._request, instance.try_number, str(instance.id))
-        metadata["annotations"] = {**metadata.get("annotations", {}), **exact}
+        spec.name_pod(pod, self._name(slot), names.warm_labels(self._request, self.kind), exact)
         connection = setting(self._manifest, "kubernetes_conn_id")
         held = pod_operator(self._operator.task_id, connection, pod, "keep_pod")
         wanted = held.build_pod_request_obj(self._context)

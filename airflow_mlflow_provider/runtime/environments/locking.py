@@ -18,6 +18,31 @@ from airflow_mlflow_provider.store.ledger import Ledger
 Note = Callable[[str], None]
 
 
+def lock_for_deployment(
+    manifest: FlowManifest, flow_file: Path, store: Store, note: Note, *, with_wheels: bool = True
+) -> FlowManifest:
+    """Lock the environments of a flow for the platforms of its deployment; see :func:`lock_environments`.
+
+    Args:
+        manifest: The flow.
+        flow_file: Its file.
+        store: The artifact store.
+        note: Is told what is done.
+        with_wheels: Keep the wheels in the store, unless ``wheel_cache`` is off.
+
+    Raises:
+        InvalidEnvironmentException: The packages of a step cannot be met together.
+    """
+    if manifest.environment == "local":
+        return manifest
+    from airflow_mlflow_provider.configuration import get
+    from airflow_mlflow_provider.runtime.environments.platforms import deployment_platforms
+
+    platforms = deployment_platforms(get("environment_platforms"))
+    in_store = with_wheels and bool(get("wheel_cache"))
+    return lock_environments(manifest, flow_file, store, platforms, note, with_wheels=in_store)
+
+
 def lock_environments(
     manifest: FlowManifest,
     flow_file: Path,
