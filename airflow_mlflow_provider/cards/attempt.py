@@ -127,13 +127,13 @@ class _OpenCard:
         self._unknown: CardException | None = None
         self._class: type[MetaflowCard]
         try:
-            self._class = card_class(attributes["type"])
+            self._class = card_class(attributes["type"], facts.key.pathspec)
         except Exception as error:  # noqa: BLE001 - an entry point may raise anything
             self._unknown = error if isinstance(error, CardException) else UnrenderableCardException(error)
             self._class = ErrorCard
         name_of = attributes["id"]
         card_id = None if name_of is None else str(name_of)
-        name = f"the card {card_id!r}" if card_id else f"the {attributes['type']} card"
+        name = f"the {attributes['type']} card" + (f" {card_id!r}" if card_id else "")
         self.place = Place(
             CardEditor(name, self._refresh),
             attributes["type"],
@@ -158,6 +158,7 @@ class _OpenCard:
             content, html = within(
                 self._attributes["timeout"],
                 lambda: render_finished(self._make(facts, components), facts),
+                f"{self.place.editor.name} of {facts.key.pathspec}",
             )
         except CardException as error:
             sys.stderr.write(f"@card: {error}\n")

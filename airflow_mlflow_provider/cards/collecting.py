@@ -6,89 +6,13 @@ once: the one editable card with ``customize=True``, else the only editable one,
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from airflow_mlflow_provider.cards.component import MetaflowCardComponent, Rendered, is_json, rendered
-from airflow_mlflow_provider.cards.components.artifact import Artifact
-from airflow_mlflow_provider.cards.exception import ComponentOverwriteNotSupportedException
-from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.cards.component import MetaflowCardComponent, is_json
+from airflow_mlflow_provider.cards.component_store import ComponentStore, warn
 
 Refresh = Callable[[Any, bool], None]
-
-
-class CardWarning(UserWarning):
-    """Something in card code has no effect."""
-
-
-def warn(message: str) -> None:
-    """Warn of a mistake in card code, unless ``card_warnings`` is off."""
-    if get("card_warnings"):
-        warnings.warn(message, CardWarning, stacklevel=5)
-
-
-class ComponentStore:
-    """The components of one card: a list in which a component can be found by its id."""
-
-    def __init__(self, card: str) -> None:
-        self._card = card
-        self._components: list[MetaflowCardComponent] = []
-
-    def append(self, component: Any, id: str | None = None) -> None:
-        """Add a component, under an id if one is given."""
-        if not isinstance(component, MetaflowCardComponent):
-            warn(
-                f"{type(component).__name__} is not a component of cards; {self._card} shows a preview of it. "
-                "Wrap it, as in Markdown(…) or Artifact(…)."
-            )
-            component = Artifact(component)
-        if id is not None:
-            component.component_id = str(id)
-        self._components.append(component)
-
-    def extend(self, components: Iterable[Any]) -> None:
-        """Add components."""
-        for component in components:
-            self.append(component)
-
-    def clear(self) -> None:
-        """Remove all components."""
-        self._components.clear()
-
-    def rendered(self) -> list[Rendered]:
-        """The components as data."""
-        return [rendered(component) for component in list(self._components)]
-
-    def __getitem__(self, key: int | str) -> Any:
-        if isinstance(key, str):
-            found = self._find(key)
-            if found is None:
-                known = ", ".join(c.component_id for c in self._components if c.component_id) or "none"
-                raise KeyError(f"{self._card} has no component with the id {key!r}; it has {known}.")
-            return found
-        return self._components[key]
-
-    def __setitem__(self, key: str, component: Any) -> None:
-        if self._find(key) is not None:
-            raise ComponentOverwriteNotSupportedException(
-                f"{self._card} has a component with the id {key!r} already.",
-                fix="Call its update method, or give the new one another id.",
-                where={"card": self._card, "component": key},
-            )
-        self.append(component, id=key)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._components or (isinstance(key, str) and self._find(key) is not None)
-
-    def __iter__(self) -> Iterator[MetaflowCardComponent]:
-        return iter(self._components)
-
-    def __len__(self) -> int:
-        return len(self._components)
-
-    def _find(self, key: str) -> MetaflowCardComponent | None:
-        return next((one for one in self._components if one.component_id == key), None)
 
 
 class CardEditor:
@@ -257,7 +181,8 @@ def _default_of(editable: Sequence[Place]) -> tuple[CardEditor | None, str]:
     customized = [place for place in editable if place.customize]
     without_id = [place for place in editable if place.id is None]
     if len(customized) > 1:
-        return None, "several cards have customize=True."
+        names = ", ".join(place.editor.name for place in customized)
+        warn(f"customize=True is ignored, as several cards of the step have it: {names}. Leave it on one.")
     for found in (customized, editable, without_id):
         if len(found) == 1:
             return found[0].editor, ""

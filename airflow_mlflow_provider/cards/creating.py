@@ -40,24 +40,27 @@ def create_card(
         flow: The flow's class, for types that look at it.
 
     Raises:
+        TypeRequiredException: The type is empty.
         CardClassFoundException: No class renders this type.
         UnrenderableCardException: The task has not ended, or rendering failed and no error card was asked for.
     """
     facts = facts_of_stored(task)
     if facts.record is None:
         raise UnrenderableCardException(
-            f"{task.pathspec} has not ended.",
+            f"{task.pathspec} has not ended, so no card of type '{kind}' can be made of it.",
             fix="Wait for its end; a running step makes its own cards.",
-            where={"task": task.pathspec},
+            where={"task": task.pathspec, "type": kind},
         )
     key, store = facts.key, facts.ledger.store
     index = 1 + max(
         (i for name in store.children(key.prefix) if (i := card_index(name)) is not None), default=-1
     )
-    found = card_class(kind)
+    found = card_class(kind, task.pathspec)
     try:
         made = make_card(found, options or {}, [], facts, flow)
-        content, html = within(timeout, lambda: render_finished(made, facts))
+        content, html = within(
+            timeout, lambda: render_finished(made, facts), f"the {kind} card of {task.pathspec}"
+        )
         document = document_of(facts, kind, content, index=index, id=id, html=html)
     except CardException as error:
         if not save_error:

@@ -53,6 +53,11 @@ class CardDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = DOCUMENT_VERSION
 
     @property
+    def order(self) -> int:
+        """What lists sort by: 0 for the rank ``high``, 1 for ``medium`` and none, 2 for ``low``."""
+        return {"high": 0, "low": 2}.get(self.rank or "", 1)
+
+    @property
     def holds_chart(self) -> bool:
         """Whether showing it needs the bundle for charts."""
         return _holds(self.components, "chart")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import threading
 import time
@@ -36,9 +37,10 @@ def make_card(
         return card(options=dict(options), components=list(components), graph=graph, flow=flow)
     except TypeError as error:
         raise IncorrectCardArgsException(
-            f"The card class {card.__qualname__} does not take these options: {error}.",
+            f"The card of type '{card.type}' of {facts.key.pathspec} does not take the options {dict(options)}: {error}. "
+            f"Its class {card.__qualname__} takes {inspect.signature(card)}.",
             fix="Let its __init__ take options, components, graph and flow, as MetaflowCard's does.",
-            where={"type": card.type, "options": sorted(options)},
+            where={"task": facts.key.pathspec, "type": card.type, "options": sorted(options)},
         ) from error
 
 
@@ -93,12 +95,13 @@ def render_finished(card: MetaflowCard, facts: TaskFacts) -> tuple[list[Rendered
         ) from error
 
 
-def within(seconds: float | None, call: Callable[[], Result]) -> Result:
+def within(seconds: float | None, call: Callable[[], Result], card: str) -> Result:
     """Call a function, for a limited time where that can be enforced: in the main thread.
 
     Args:
         seconds: The limit; 0 and ``None`` are none.
         call: What to call.
+        card: Which card of which task it is, for messages.
 
     Raises:
         UnrenderableCardException: It took longer.
@@ -108,7 +111,9 @@ def within(seconds: float | None, call: Callable[[], Result]) -> Result:
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise UnrenderableCardException(
-            f"Rendering the card took longer than {seconds:g} s.", fix="Give @card a longer timeout."
+            f"Rendering {card} took longer than {seconds:g} s.",
+            fix="Give it a longer timeout.",
+            where={"card": card},
         )
 
     before = signal.signal(signal.SIGALRM, stop)

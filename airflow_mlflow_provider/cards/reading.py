@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
@@ -44,7 +45,7 @@ def attempt_cards(ledger: Ledger, key: AttemptKey) -> list[tuple[int, CardDocume
 
 
 def attempt_card(ledger: Ledger, key: AttemptKey, index: int) -> CardDocument:
-    """One card of an attempt.
+    """One card of an attempt, by its position.
 
     Raises:
         CardNotPresentException: There is none at this position.
@@ -52,12 +53,17 @@ def attempt_card(ledger: Ledger, key: AttemptKey, index: int) -> CardDocument:
     name = card_key(key, index)
     data = ledger.store.get_many([name])[0]
     if data is None:
+        exist = ", ".join(_told(one) for _, one in attempt_cards(ledger, key))
         raise CardNotPresentException(
-            f"Attempt {key.attempt} of {key.pathspec} has no card {index}.",
+            f"Attempt {key.attempt} of {key.pathspec} has no card {index}; it has {exist or 'none'}.",
             fix="List its cards with the command `card list`.",
             where={"task": key.pathspec, "attempt": key.attempt, "card": index},
         )
     return _settled(ledger, key, decode_card(data, name))
+
+
+def _told(card: CardDocument) -> str:
+    return f"the {card.type} card" + (f" {card.id!r}" if card.id else "") + f" (hash {card.hash})"
 
 
 def _settled(ledger: Ledger, key: AttemptKey, card: CardDocument) -> CardDocument:
@@ -155,15 +161,20 @@ class Card:
         """What the last update of the running step held; ``None`` for a card that was not updated."""
         return self._document.data
 
-    def view(self) -> None:
-        """Open the card in a browser."""
+    def view(self) -> Path:
+        """Open the card in a browser.
+
+        Returns:
+            The file that it opens.
+        """
         import tempfile
         import webbrowser
-        from pathlib import Path
 
         with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False, encoding="utf-8") as file:
             file.write(self.get())
-        webbrowser.open(Path(file.name).as_uri())
+        written = Path(file.name)
+        webbrowser.open(written.as_uri())
+        return written
 
     def __repr__(self) -> str:
         named = f" id={self.id!r}" if self.id else ""

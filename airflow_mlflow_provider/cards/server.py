@@ -32,7 +32,7 @@ from airflow_mlflow_provider.cards.reading import attempt_card, attempt_cards
 from airflow_mlflow_provider.client.flow import Flow
 from airflow_mlflow_provider.client.run import Run
 from airflow_mlflow_provider.client.scope import get_metadata, ledger_of
-from airflow_mlflow_provider.exception import MetaflowException, MetaflowNotFound
+from airflow_mlflow_provider.exception import CommandException, MetaflowException, MetaflowNotFound
 from airflow_mlflow_provider.store.records import AttemptKey
 
 _HOST = "127.0.0.1"
@@ -63,12 +63,22 @@ class CardServer(ThreadingHTTPServer):
     Args:
         served: What it shows.
         port: Port to listen on; 0 for any free one.
+
+    Raises:
+        CommandException: The port is taken, or this user may not listen on it.
     """
 
     daemon_threads = True
 
     def __init__(self, served: Served, port: int) -> None:
-        super().__init__((_HOST, port), _Handler)
+        try:
+            super().__init__((_HOST, port), _Handler)
+        except OSError as error:
+            raise CommandException(
+                f"The server of cards cannot listen on port {port}: {error.strerror}.",
+                fix="Give another with --port; 0 is any free one.",
+                where={"port": port},
+            ) from None
         self.served = served
         self.store = get_metadata()
 
@@ -161,7 +171,7 @@ def _rows(run: Run) -> Any:
     for step in run:
         for task in step:
             key = task._key
-            for index, card in attempt_cards(task._ledger, key):
+            for index, card in sorted(attempt_cards(task._ledger, key), key=lambda one: one[1].order):
                 address = "/".join(quote(str(part), safe="") for part in (*_place(key), index))
                 name = f"{card.type} {card.id}" if card.id else card.type
                 link = {"type": "markdown", "text": f"[{name}](/card/{address})"}

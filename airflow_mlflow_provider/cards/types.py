@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 
 from airflow_mlflow_provider.cards.card import BUILT_IN, MetaflowCard
-from airflow_mlflow_provider.cards.exception import CardClassFoundException
+from airflow_mlflow_provider.cards.exception import CardClassFoundException, TypeRequiredException
 from airflow_mlflow_provider.flow.decorators.cards import ENTRY_POINT_GROUP
 
 
-def card_class(kind: str) -> type[MetaflowCard]:
+def card_class(kind: str, task: str) -> type[MetaflowCard]:
     """The class of a type.
 
+    Args:
+        kind: The type.
+        task: Pathspec of the task whose card is to be made, for messages.
+
     Raises:
+        TypeRequiredException: The type is empty; the message names those that there are.
         CardClassFoundException: There is none; the message names those that there are.
     """
     if kind in BUILT_IN:
@@ -30,13 +35,19 @@ def card_class(kind: str) -> type[MetaflowCard]:
         raise CardClassFoundException(
             f"The entry point of the card type '{kind}' is {points[kind].value}, which is not a MetaflowCard.",
             fix="Let it name a class that extends airflow_mlflow_provider.cards.MetaflowCard.",
-            where={"type": kind},
+            where={"task": task, "type": kind},
         )
     known = sorted({*BUILT_IN, *points, *(card.type for card in declared_classes())})
+    if not kind:
+        raise TypeRequiredException(
+            f"A card of {task} needs a type; known are {', '.join(known)}.",
+            fix="Give one of them, or leave the type out for the default card.",
+            where={"task": task},
+        )
     raise CardClassFoundException(
-        f"No card of the type '{kind}' is known here; known are {', '.join(known)}.",
+        f"No card of the type '{kind}' is known here, to make one of {task}; known are {', '.join(known)}.",
         fix="Correct the type, install the package that defines it, or import the module with its CARDS list in the flow.",
-        where={"type": kind},
+        where={"task": task, "type": kind},
     )
 
 

@@ -9,13 +9,15 @@ from typing import Any
 import click
 import msgspec
 
+from airflow_mlflow_provider.cards.exception import CardNotPresentException, TaskNotFoundException
 from airflow_mlflow_provider.cards.reading import Card, get_cards
 from airflow_mlflow_provider.cli.output_file import OutputFile
 from airflow_mlflow_provider.cli.session import Session
-from airflow_mlflow_provider.client import Flow, Task, metadata, namespace
+from airflow_mlflow_provider.client import Flow, Run, Task, metadata, namespace
 from airflow_mlflow_provider.exception import CommandException, MetaflowNotFound
 from airflow_mlflow_provider.flow.spec import FlowSpec
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP
+from airflow_mlflow_provider.store.existing import what_exists
 
 _MOST_TASKS = 200
 
@@ -69,7 +71,8 @@ def get(session: Session, /, pathspec: str, file: Path | None, **which: Any) -> 
 @click.pass_obj
 def view(session: Session, /, pathspec: str, **which: Any) -> None:
     """Open a card."""
-    _one(session, pathspec, which).view()
+    file = _one(session, pathspec, which).view()
+    session.note(f"The card is in {file}, if no browser has opened it.")
 
 
 @card.command(
@@ -84,7 +87,8 @@ def list_cards(
     session: Session, /, pathspec: str | None, as_json: bool, file: Path | None, **which: Any
 ) -> None:
     """List cards."""
-    found = [(task, _chosen(task, which)) for task in _tasks(session, pathspec)]
+    tasks = _tasks(session, pathspec)
+    found = [(task, sorted(_chosen(task, which), key=lambda one: one.document.order)) for task in tasks]
     described = [
         {"pathspec": task.pathspec, "cards": [_described(one) for one in cards]}
         for task, cards in found
@@ -100,7 +104,10 @@ def list_cards(
                 named = f" id={one.id}" if one.id else ""
                 click.echo(f"{task.pathspec}  {one.type}{named}  {one.hash}  {one.document.status}")
     if not described:
-        session.note("There are no cards there. Write @card above a step.")
+        asked = _asked(which)
+        session.note(
+            f"No card there fits {asked}." if asked else "There are no cards there. Write @card above a step."
+        )
 
 
 @card.command("create", help="Make a card of the finished task PATHSPEC and store it beside those it has.")
@@ -176,8 +183,9 @@ def server(
     metadata(session.store_url)
     if user_namespace is not None:
         namespace(user_namespace or None)
-    served = Served(session.flow_name, run_id, poll_interval, max_cards)
-    with CardServer(served, port) as running:
+    if run_id is not None:
+        Run(f"{session.flow_name}/{run_id}", _namespace_check=False)
+    with CardServer(Served(session.flow_name, run_id, poll_interval, max_cards), port) as running:
         click.echo(f"Cards of {session.flow_name} at {running.url} (Ctrl-C ends it)")
         running.serve_forever()
 
@@ -196,13 +204,19 @@ def _one(session: Session, pathspec: str, which: dict[str, Any]) -> Card:
         )
     exist = [one for task in tasks for one in get_cards(task)]
     known = "; it has " + ", ".join(map(repr, exist[:20])) if exist else ", which has no cards"
-    asked = ", ".join(
-        f"{name.removeprefix('card_')}={value}" for name, value in which.items() if value is not None
-    )
-    raise CommandException(
-        f"No card fits {pathspec} ({asked}){known}.",
+    asked = _asked(which)
+    raise CardNotPresentException(
+        f"No card fits {pathspec}{f' with {asked}' if asked else ''}{known}.",
         fix="List the cards with `card list`, or write @card above the step.",
         where={"path": pathspec, **which},
+    )
+
+
+def _asked(which: dict[str, Any]) -> str:
+    """The options that choose among cards, as they were given."""
+    names = ("card_hash", "card_type", "card_id")
+    return " ".join(
+        f"--{name.removeprefix('card_')} {which[name]}" for name in names if which[name] is not None
     )
 
 
@@ -247,10 +261,19 @@ def _tasks(session: Session, pathspec: str | None) -> list[Task]:
         names = parts[:1] if of_latest else parts[1:2]
         steps = [run[name] for name in names] if names else [s for s in run if s.id != PARAMETERS_STEP]
         chosen = [steps[0][parts[2]]] if len(parts) == 3 else [task for step in steps for task in step]
-    except (KeyError, MetaflowNotFound) as error:
-        raise CommandException(
-            f"There is nothing at {session.flow_name}/{pathspec or ''} (looked for {error}).",
-            fix=f"Name a run, or a step ({', '.join(session.graph.steps)}) of one that has begun.",
-            where={"flow": session.flow_name, "path": pathspec},
-        ) from None
+    except (KeyError, MetaflowNotFound):
+        raise _nothing(session, parts) from None
     return chosen[:_MOST_TASKS]
+
+
+def _nothing(session: Session, parts: list[str]) -> TaskNotFoundException:
+    ledger, flow = session.ledger(), session.flow_name
+    newest = ledger.latest(flow, 1)
+    if newest and parts and parts[0] in session.graph.steps:
+        parts = [newest[0], *parts]
+    run, step = (*parts, "", "")[:2]
+    return TaskNotFoundException(
+        f"There is nothing at {'/'.join([flow, *parts])} ({what_exists(ledger, flow, run, step)}).",
+        fix=f"Name a run, or a step ({', '.join(session.graph.steps)}) of one that has begun.",
+        where={"flow": flow, "run": run, "step": step},
+    )

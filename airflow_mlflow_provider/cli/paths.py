@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlflow_provider.exception import CommandException
+from airflow_mlflow_provider.store.existing import what_exists
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
@@ -36,7 +37,7 @@ def attempts_at(ledger: Ledger, flow: str, path: str) -> list[AttemptKey]:
     tasks = ledger.tasks(flow, run, step)
     chosen = [t for t in tasks if task in (None, t)]
     if not chosen:
-        raise _nothing(ledger, flow, run, step, task, tasks)
+        raise _nothing(ledger, flow, run, step, task)
     keys = []
     for name in chosen:
         attempts = ledger.attempts(flow, run, step, name)
@@ -55,22 +56,16 @@ def tasks_at(ledger: Ledger, flow: str, path: str) -> list[DoneRecord]:
     keys = ledger.newest_done_keys(flow, run, step)
     chosen = [key for name, key in sorted(keys.items()) if task in (None, name)]
     if not chosen:
-        raise _nothing(ledger, flow, run, step, task, sorted(keys))
+        raise _nothing(ledger, flow, run, step, task, "Nothing has finished")
     return ledger.load_done(chosen)
 
 
 def _nothing(
-    ledger: Ledger, flow: str, run: str, step: str, task: str | None, tasks: list[str]
+    ledger: Ledger, flow: str, run: str, step: str, task: str | None, said: str = "There is nothing"
 ) -> CommandException:
-    if tasks:
-        exists = f"tasks of {step}: {', '.join(tasks[:20])}"
-    elif steps := ledger.steps(flow, run):
-        exists = f"steps of the run: {', '.join(steps)}"
-    else:
-        exists = f"latest runs: {', '.join(ledger.latest(flow, 5)) or 'none'}"
     wanted = "/".join(part for part in (run, step, task) if part)
     return CommandException(
-        f"There is nothing at {flow}/{wanted} ({exists}).",
+        f"{said} at {flow}/{wanted} ({what_exists(ledger, flow, run, step)}).",
         fix="Name one of those.",
         where={"flow": flow, "run": run, "step": step, "task": task},
     )

@@ -15,6 +15,7 @@ from airflow_mlflow_provider.plan.identity import task_id
 from airflow_mlflow_provider.runtime.log_scrubbing import scrubbing_of
 from airflow_mlflow_provider.runtime.logs import Stream, decode_lines
 from airflow_mlflow_provider.runtime.private_artifacts import private_artifact, private_names
+from airflow_mlflow_provider.store.existing import what_exists
 from airflow_mlflow_provider.store.records import (
     ArtifactEntry,
     AttemptKey,
@@ -323,8 +324,9 @@ class Task(MetaflowObject[DataArtifact]):
         attempts = self.attempts
         missing = self._attempt is not None and self._attempt not in attempts
         if not attempts or missing:
-            known = f"It has the attempts {attempts}." if attempts else ""
-            raise self._absent(known)
+            flow, run, step = self._parts[:3]
+            exists = f"attempts: {attempts}" if attempts else what_exists(self._ledger, flow, run, step)
+            raise self._absent(f"There are {exists}.")
 
     def _child_ids(self) -> Iterator[str]:
         return (name for name in self._entries if not name.startswith("_"))

@@ -16,6 +16,7 @@ from airflow_mlflow_provider.cards import (
     IncorrectArgumentException,
     IncorrectPathspecException,
     TaskNotFoundException,
+    TypeRequiredException,
     get_cards,
 )
 from airflow_mlflow_provider.cards.creating import create_card
@@ -194,7 +195,11 @@ def test_a_card_that_is_slow_raises_or_is_unknown_becomes_an_error_card_and_the_
         assert found[name].type == "error"
         assert any(word in found[name].components[0]["message"] for word in message.split("|"))
     assert run.done("own").outcome == "succeeded"
-    assert run.text("own", "stderr").count("@card:") == 5
+    told = run.text("own", "stderr")
+    assert told.count("@card:") == 5
+    assert all(line.count(f"{run.run}/own/0") == 1 for line in told.splitlines() if "@card:" in line)
+    assert "the slow card 's' of" in told
+    assert "StrictCard takes ()" in told
 
 
 def test_a_failed_attempt_keeps_the_error_and_the_components_so_far(run: FlowRun) -> None:
@@ -235,9 +240,11 @@ def test_what_is_no_task_is_told_apart(run: FlowRun, monkeypatch: pytest.MonkeyP
         get_cards(3)  # type: ignore[arg-type]
     with pytest.raises(IncorrectPathspecException, match="Flow/run"):
         get_cards("Flow/run")
-    with pytest.raises(TaskNotFoundException, match="nothing"):
+    with pytest.raises(TaskNotFoundException, match=r"start/nothing.*tasks of start: 0"):
         get_cards(f"{run.flow}/{run.run}/start/nothing")
-    with pytest.raises(CardNotPresentException, match="no card 7"):
+    with pytest.raises(
+        CardNotPresentException, match=r"no card 7; it has the default card .*, the blank card 'b'"
+    ):
         attempt_card(run.ledger, run.done("start").key, 7)
 
 
@@ -246,21 +253,36 @@ def test_a_card_can_be_made_of_a_finished_task(run: FlowRun) -> None:
     again = get_cards(task(run, "end"))
     assert [(card.id, card.hash) for card in again] == [("late", made.hash)]
     assert "def end(self):" in part(again[0].document, "Code")["text"]
-    with pytest.raises(CardClassFoundException, match="blank, default"):
-        create_card(task(run, "end"), "nothing")
+
+
+def test_a_card_that_cannot_be_made_names_its_task_its_type_and_what_there_is(run: FlowRun) -> None:
+    of = task(run, "end")
+    for kind, error, told in (
+        ("nothing", CardClassFoundException, "blank, default"),
+        ("", TypeRequiredException, "blank, default"),
+    ):
+        with pytest.raises(error, match=f"{of.pathspec}.* known are {told}"):
+            create_card(of, kind)
 
 
 def test_the_commands_list_and_write_cards(flow: FlowFile, run: FlowRun, tmp_path: Path) -> None:
     listed = flow.run("list", f"{run.run}/start", "--as-json", command="card").succeeded()
     (described,) = msgspec.json.decode(listed.stdout)
-    assert [card["id"] for card in described["cards"]] == [None, "b"]
+    assert [card["id"] for card in described["cards"]] == ["b", None]
     many = flow.run("get", "start", command="card").failed()
     assert "2 cards fit start" in many.stderr
+    ranked = flow.run("list", f"{run.run}/start", command="card").succeeded().stdout.splitlines()
+    assert ["id=b" in line for line in ranked] == [True, False]
     page = tmp_path / "page.html"
     flow.run("get", "start", str(page), "--id", "b", command="card").succeeded()
     assert page.read_text().startswith("<!doctype html>")
     none = flow.run("get", "start", "--id", "c", command="card").failed()
+    assert "No card fits start with --id c; it has <Card default" in none.stderr
     assert "id='b'" in none.stderr
+    absent = flow.run("get", f"{run.run}/own/9", command="card").failed()
+    assert "own/9 (tasks of own: 0)" in absent.stderr
+    unfit = flow.run("list", "start", "--id", "c", command="card").succeeded()
+    assert "No card there fits --id c." in unfit.stderr
     created = flow.run("create", "own", "--type", "plain", "--options", '{"word": "v"}', command="card")
     assert "Stored a card of type plain" in created.succeeded().stderr
 

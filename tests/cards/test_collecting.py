@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_mlflow_provider.cards import ComponentOverwriteNotSupportedException, Markdown
-from airflow_mlflow_provider.cards.collecting import CardCollector, CardEditor, CardWarning, Place
+from airflow_mlflow_provider.cards.collecting import CardCollector, CardEditor, Place
+from airflow_mlflow_provider.cards.component_store import CardWarning
 
 
 def place(card_id: str | None = None, *, customize: bool = False, editable: bool = True) -> Place:
@@ -26,7 +27,6 @@ def place(card_id: str | None = None, *, customize: bool = False, editable: bool
         ([place(), place(editable=False)], 0),
         ([place("a"), place("b")], None),
         ([place(), place()], None),
-        ([place("a", customize=True), place("b", customize=True), place()], None),
         ([place(editable=False)], None),
     ],
 )
@@ -42,6 +42,14 @@ def test_the_default_card_is_the_customized_the_only_or_the_one_without_id(
     assert [len(one.editor) for one in places] == [int(n == default) for n in range(len(places))]
     for one in places:
         one.editor.clear()
+
+
+def test_several_cards_with_customize_are_told_and_the_rule_for_cards_without_it_holds() -> None:
+    places = [place("a", customize=True), place("b", customize=True), place()]
+    with pytest.warns(CardWarning, match="several cards of the step have it: card a, card b"):
+        card = CardCollector(places)
+    card.append(Markdown("x"))
+    assert [len(one.editor) for one in places] == [0, 0, 1]
 
 
 def test_cards_are_found_by_id_and_set_as_a_whole() -> None:
@@ -77,12 +85,54 @@ def test_components_have_ids_that_are_not_given_twice() -> None:
     card.components["c"].update("z")
     assert card.components.rendered()[0] == {"type": "markdown", "text": "z", "id": "c"}
     assert "c" in card.components
-    with pytest.raises(ComponentOverwriteNotSupportedException, match="'c'"):
+    with pytest.raises(ComponentOverwriteNotSupportedException, match="'c' already; it has c, d"):
         card.components["c"] = Markdown("again")
-    with pytest.raises(KeyError, match="it has c, d"):
-        card.components["e"]
+    del card.components["d"]
+    assert "d" not in card.components
+    with pytest.raises(KeyError, match="it has c"):
+        del card.components["d"]
     card.clear()
     assert len(card.components) == 0
+
+
+def test_a_component_appended_under_an_id_that_is_taken_stands_in_its_place() -> None:
+    card = CardCollector([place()])
+    card.append(Markdown("x"), id="c")
+    card.append(Markdown("last"))
+    card.append(Markdown("y"), id="c")
+    assert [one["text"] for one in card.components.rendered()] == ["y", "last"]
+
+
+def test_an_update_of_a_component_that_is_not_there_warns_once_and_adds_nothing() -> None:
+    card = CardCollector([place()])
+    card.append(Markdown("x"), id="c")
+    with pytest.warns(CardWarning, match="'d'; it has c"):
+        card.components["d"].update("y")
+    card.components["d"].update("z")
+    assert [one["id"] for one in card.components.rendered()] == ["c"]
+
+
+def test_a_component_that_is_no_list_warns_and_is_taken_as_one() -> None:
+    card, alone = CardCollector([place("a")]), Markdown("one")
+    with pytest.warns(CardWarning, match="Markdown is not a list of components"):
+        card["a"] = alone  # type: ignore[assignment]
+    assert len(card["a"]) == 1
+
+
+@pytest.mark.filterwarnings("ignore::airflow_mlflow_provider.cards.component_store.CardWarning")
+@pytest.mark.parametrize("given", ["text", 5])
+def test_a_value_that_is_neither_list_nor_component_is_shown_by_a_preview(given: Any) -> None:
+    card = CardCollector([place("a")])
+    with pytest.warns(CardWarning, match="is not a list of components"):
+        card["a"] = given
+    assert [one["type"] for one in card["a"].components.rendered()] == ["artifact"]
+
+
+def test_a_warning_names_the_line_of_the_step() -> None:
+    card = CardCollector([place("a")])
+    with pytest.warns(CardWarning) as warned:
+        card["a"].append("text")
+    assert warned[0].filename == __file__
 
 
 def test_what_is_no_component_warns_and_is_shown_by_a_preview() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,16 @@ class LiveFlow(FlowSpec):
     def end(self):
         pass
 """
+
+
+def test_a_run_that_is_not_there_and_a_port_that_is_taken_are_told(tmp_path: Path) -> None:
+    flow = FlowFile(tmp_path, LIVE)
+    absent = flow.run("server", "--run-id", "nothing", command="card").failed()
+    assert "There is no run LiveFlow/nothing" in absent.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = flow.run("server", "--port", str(port), command="card").failed()
+    assert f"cannot listen on port {port}" in refused.stderr
 
 
 @contextlib.contextmanager

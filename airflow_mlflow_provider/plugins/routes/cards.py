@@ -20,7 +20,6 @@ from airflow_mlflow_provider.plugins.routes.tasks import TasksDep
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey
 
-_RANKS = ("high", "medium", "low")
 _MOST_BYTES = 32_000_000
 # Whatever its author wrote runs in an origin of its own, which has neither Airflow's cookie nor its pages.
 _SANDBOX = (
@@ -40,7 +39,7 @@ router = APIRouter(
 def list_cards(run: RunDep, tasks: TasksDep, task: TaskId, attempt: Attempt) -> CardList:
     """The cards of the attempt, the highest rank first."""
     cards = attempt_cards(run.ledger, tasks.key(task, attempt))
-    cards.sort(key=lambda one: _RANKS.index(one[1].rank) if one[1].rank in _RANKS else 1)
+    cards.sort(key=lambda one: one[1].order)
     return CardList(cards=[_row(index, card) for index, card in cards])
 
 
