@@ -32,7 +32,7 @@ class Deployment:
         return plan_units(
             self.manifest.graph,
             fuse=bool(self.manifest.settings.get("fuse")),
-            sharded=self.manifest.limits.splits_per_task > 1,
+            sharded=self.manifest.limits.asks_for_shards,
         )
 
     @cached_property

@@ -110,6 +110,11 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     workflow_timeout: int | None = None
     fail_fast: bool = False
 
+    @property
+    def asks_for_shards(self) -> bool:
+        """Whether splits are to share Airflow tasks: by their number for each, or by allowing foreaches that must be sharded."""
+        return self.splits_per_task > 1 or (self.max_num_splits or 0) > self.max_map_width
+
 
 class FlowManifest(msgspec.Struct, frozen=True, omit_defaults=True):
     """A flow as its schedulers see it.

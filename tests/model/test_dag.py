@@ -23,9 +23,11 @@ from tests.services.dag_test import run_dag
 # Run always; the others, and all of the failures but one, with `make test-full`: each costs seconds.
 QUICK = ("recursion_in_foreach", "join_that_splits")
 QUICK_FAILURES = (("gang_in_foreach", fault("train", "0001-0000", "kill", "retried")),)
-# Shards: of two splits, as asked for; of more than one, as no more than two instances are allowed.
+# Shards: of two splits, as asked for; of more than one, as no more than two instances are allowed, with a foreach that does without
+# some of its splits, or with a deployment that says how wide a foreach may be.
 _PAIRS = Limits(splits_per_task=2)
 _WIDER = Limits(max_map_width=2)
+_WIDER_FORESEEN = Limits(max_map_width=2, max_num_splits=100)
 
 
 def test_every_shape_is_a_dag_that_airflow_imports_and_serialises(tmp_path: Path) -> None:
@@ -73,6 +75,12 @@ def test_a_failure_in_a_dag_run_does_what_the_model_says(shape: str, broken: Fau
     [
         ("foreach_that_tolerates", fault("body", "0001", "exception", "none"), _WIDER),
         pytest.param("foreach", fault("body", "0001", "kill", "exhausted"), _PAIRS, marks=pytest.mark.slow),
+        pytest.param(
+            "branch_in_foreach",
+            fault("right", "0001", "kill", "none"),
+            _WIDER_FORESEEN,
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "branch_in_foreach", fault("right", "0001", "kill", "none"), _PAIRS, marks=pytest.mark.slow
         ),
