@@ -37,7 +37,7 @@ from airflow_mlflow_provider.runtime.process import end_process
 from airflow_mlflow_provider.runtime.spawn import main
 end_process(main)
 """
-_WITH_THIS_PACKAGE = f"""
+WITH_THIS_PACKAGE = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 """
@@ -112,7 +112,7 @@ class SpawnLauncher:
                 pid = spawn(self._interpreter, _PROGRAM, descriptors)
             else:
                 own = Interpreter(sys.executable, dict(os.environ), sys.path)
-                pid = spawn(own, _WITH_THIS_PACKAGE + _PROGRAM, descriptors)
+                pid = spawn(own, WITH_THIS_PACKAGE + _PROGRAM, descriptors)
         finally:
             os.close(order)
         self._say(STARTED, pid, 0)

@@ -11,11 +11,12 @@ manifest and the code package are fetched, and the zygote is told what to import
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -43,6 +44,10 @@ from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
+
+# A new interpreter costs some 150 ms, and a fork of a process with the whole of Airflow some 5 to 30 ms more than one of it.
+_MANY_TASKS: Final = 16
+_MUCH_MEMORY: Final = 100_000_000
 
 Emit = Callable[[AttemptKey, Stream, bytes], None]
 Started = Callable[[AttemptKey, int | None], None]
@@ -90,28 +95,45 @@ def _run(request: UnitRequest, observer: _Observer, flow: LaterLauncher) -> Unit
         ]
     if works:
         manifest = in_bundle(manifest, request.bundle)
-        with _launcher(ledger, manifest, request.steps[0], flow) as launcher:
+        with _launcher(ledger, manifest, request.steps[0], flow, len(works)) as launcher:
             _schedule(request, manifest, ledger, launcher, observer, works, resume.results)
     return UnitResult(tuple(resume.results))
 
 
 @contextmanager
-def _launcher(ledger: Ledger, manifest: FlowManifest, step: str, flow: LaterLauncher) -> Iterator[Launcher]:
-    """What starts the unit's tasks: the interpreter of its steps' environment, or the one waiting to be told of the flow."""
+def _launcher(
+    ledger: Ledger, manifest: FlowManifest, step: str, flow: LaterLauncher, tasks: int
+) -> Iterator[Launcher]:
+    """What starts the unit's tasks.
+
+    It is the interpreter of its steps' environment, a small one for many tasks of a large process, or ``flow``, which waits to
+    be told.
+    """
+    from airflow_mlflow_provider.runtime.environments import interpreter
+
     file = code_file(ledger, manifest)
     lock = environment_of(ledger, manifest, step)
-    if lock is None:
+    if lock is not None:
+        from airflow_mlflow_provider.runtime.environments.building import environment_python
+
+        python = environment_python(lock, ledger.store)
+        launcher = interpreter.environment_launcher(python, manifest, file)
+    elif tasks >= _MANY_TASKS and _memory_bytes() >= _MUCH_MEMORY and interpreter.new_process_forks():
+        launcher = interpreter.small_launcher(manifest, file)
+    else:
         flow.load(manifest, file)
         yield flow.launcher
         return
-    from airflow_mlflow_provider.runtime.environments.building import environment_python
-    from airflow_mlflow_provider.runtime.environments.interpreter import environment_launcher
-
-    launcher = environment_launcher(environment_python(lock, ledger.store), manifest, file)
     try:
         yield launcher
     finally:
         launcher.close()
+
+
+def _memory_bytes() -> int:
+    """The largest resident size that this process has had."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes * 1024
 
 
 def _schedule(

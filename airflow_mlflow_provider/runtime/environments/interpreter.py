@@ -1,10 +1,10 @@
-"""The processes of steps that have an environment of their own.
+"""The processes of steps in another interpreter than this one: that of their environment, or a new and small one.
 
-An environment gets one interpreter, which imports the flow's file and then forks a process for each task, exactly as
-:mod:`~airflow_mlflow_provider.runtime.zygote` does for steps without one; a wide foreach costs one start, not one a split. Where
+Such an interpreter imports the flow's file and then forks a process for each task, exactly as
+:mod:`~airflow_mlflow_provider.runtime.zygote` does; a wide foreach costs one start, not one a split. Where
 forking is not safe, each task starts its own (:mod:`~airflow_mlflow_provider.runtime.spawn`).
 
-Importable are the packages of the environment, the flow's folder and this package, for which a folder is made that holds
+In an environment, importable are its packages, the flow's folder and this package, for which a folder is made that holds
 nothing else. The interpreter finds on its descriptors: 0 the order, 3 its end of the zygote's socket.
 """
 
@@ -26,15 +26,24 @@ import msgspec
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.runtime.launching import START_METHOD_VARIABLE, Launcher
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
-from airflow_mlflow_provider.runtime.spawn import Interpreter, SpawnLauncher, SpawnOrder, spawn
+from airflow_mlflow_provider.runtime.spawn import (
+    WITH_THIS_PACKAGE,
+    Interpreter,
+    SpawnLauncher,
+    SpawnOrder,
+    spawn,
+)
 from airflow_mlflow_provider.runtime.zygote import SocketLauncher, serve
 
 _CHANNEL = 3
-_PROGRAM = """
-import sys
-sys.path[:] = [folder for folder in sys.path if folder]
+_MAIN = """
 from airflow_mlflow_provider.runtime.environments.interpreter import main
 main()
+"""
+_PROGRAM = f"""
+import sys
+sys.path[:] = [folder for folder in sys.path if folder]
+{_MAIN}
 """
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "CONDA_PREFIX")
 
@@ -48,16 +57,31 @@ def environment_launcher(python: Path, manifest: FlowManifest, file: Path) -> La
         file: The flow's file.
     """
     interpreter = Interpreter(str(python), environment_variables(python), [])
-    # The other interpreter runs no threads, whatever this one does.
-    forks = sys.platform.startswith("linux") and os.environ.get(START_METHOD_VARIABLE) != "spawn"
-    if forks:
-        return EnvironmentZygote(interpreter, manifest, file)
+    if new_process_forks():
+        return InterpreterZygote(interpreter, manifest, file)
     launcher = SpawnLauncher(interpreter)
     launcher.load(manifest, file)
     return launcher
 
 
-class EnvironmentZygote(SocketLauncher):
+def small_launcher(manifest: FlowManifest, file: Path) -> Launcher:
+    """What starts the tasks of a flow from a new process of this Python, which has imported nothing but the flow.
+
+    The memory of this process, of which a fork copies the page tables and then each page that is touched, is none of theirs.
+
+    Args:
+        manifest: The flow.
+        file: The flow's file.
+    """
+    return InterpreterZygote(Interpreter(sys.executable, dict(os.environ), sys.path), manifest, file)
+
+
+def new_process_forks() -> bool:
+    """Whether a new process may fork: it runs no threads, whatever this one does."""
+    return sys.platform.startswith("linux") and os.environ.get(START_METHOD_VARIABLE) != "spawn"
+
+
+class InterpreterZygote(SocketLauncher):
     """A zygote in another interpreter than this one.
 
     Args:
@@ -68,16 +92,17 @@ class EnvironmentZygote(SocketLauncher):
 
     def __init__(self, interpreter: Interpreter, manifest: FlowManifest, file: Path) -> None:
         ours, theirs = socket.socketpair()
-        order = SpawnOrder(msgspec.json.encode(manifest), str(file), [])
+        order = SpawnOrder(msgspec.json.encode(manifest), str(file), interpreter.path)
+        program = WITH_THIS_PACKAGE + _MAIN if interpreter.path else _PROGRAM
         with tempfile.TemporaryFile(prefix="flow-order-") as written, theirs:
             written.write(msgspec.msgpack.encode(order))
             written.seek(0)
-            pid = spawn(interpreter, _PROGRAM, [written.fileno(), 1, 2, theirs.fileno()])
+            pid = spawn(interpreter, program, [written.fileno(), 1, 2, theirs.fileno()])
         super().__init__(ours, pid)
 
 
 def main() -> NoReturn:
-    """What the interpreter of an environment runs."""
+    """What the interpreter runs."""
     from airflow_mlflow_provider.runtime.assignment import Report, send
     from airflow_mlflow_provider.runtime.child import EXIT_NO_RECORD, preload, task_main
     from airflow_mlflow_provider.runtime.context import load_context
@@ -87,6 +112,8 @@ def main() -> NoReturn:
     os.set_inheritable(_CHANNEL, False)
     with open(0, "rb", closefd=False) as stream:
         order = msgspec.msgpack.decode(stream.read(), type=SpawnOrder)
+    if order.path:
+        sys.path[:] = order.path
     manifest = msgspec.json.decode(order.manifest, type=FlowManifest)
     preload(manifest.store)
     try:
@@ -98,7 +125,7 @@ def main() -> NoReturn:
             sys.stderr.write(told)
             sys.stderr.flush()
             last = told.rstrip().rpartition("\n")[2]
-            error = f"the flow's file {order.file} could not be imported in the step's environment: {last}"
+            error = f"the flow's file {order.file} could not be imported where the step runs: {last}"
             send(control, Report(store_error=error))
             return EXIT_NO_RECORD
 
