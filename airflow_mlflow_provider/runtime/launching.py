@@ -82,3 +82,8 @@ def start_method() -> Literal["fork", "spawn"]:
         )
     safe = sys.platform.startswith("linux") and threading.active_count() == 1
     return "fork" if safe else "spawn"
+
+
+def new_process_forks() -> bool:
+    """Whether a new process may fork: it runs no threads, whatever this one does."""
+    return sys.platform.startswith("linux") and os.environ.get(START_METHOD_VARIABLE) != "spawn"

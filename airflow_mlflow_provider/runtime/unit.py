@@ -31,7 +31,7 @@ from airflow_mlflow_provider.runtime.fallback import caught_death, stand_in
 from airflow_mlflow_provider.runtime.frontier import Work, gang_place
 from airflow_mlflow_provider.runtime.iterations import attempts_made, is_used_up
 from airflow_mlflow_provider.runtime.later import LaterLauncher, later_launcher
-from airflow_mlflow_provider.runtime.launching import Launcher
+from airflow_mlflow_provider.runtime.launching import Launcher, new_process_forks
 from airflow_mlflow_provider.runtime.log_storing import LogPolicy
 from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
@@ -109,31 +109,30 @@ def _launcher(
     It is the interpreter of its steps' environment, a small one for many tasks of a large process, or ``flow``, which waits to
     be told.
     """
-    from airflow_mlflow_provider.runtime.environments import interpreter
-
     file = code_file(ledger, manifest)
     lock = environment_of(ledger, manifest, step)
-    if lock is not None:
-        from airflow_mlflow_provider.runtime.environments.building import environment_python
-
-        python = environment_python(lock, ledger.store)
-        launcher = interpreter.environment_launcher(python, manifest, file)
-    elif tasks >= _MANY_TASKS and _memory_bytes() >= _MUCH_MEMORY and interpreter.new_process_forks():
-        launcher = interpreter.small_launcher(manifest, file)
-    else:
+    if lock is None and not _wants_small_process(tasks):
         flow.load(manifest, file)
         yield flow.launcher
         return
+    from airflow_mlflow_provider.runtime.environments.interpreter import environment_launcher, small_launcher
+
+    if lock is None:
+        launcher = small_launcher(manifest, file)
+    else:
+        from airflow_mlflow_provider.runtime.environments.building import environment_python
+
+        launcher = environment_launcher(environment_python(lock, ledger.store), manifest, file)
     try:
         yield launcher
     finally:
         launcher.close()
 
 
-def _memory_bytes() -> int:
-    """The largest resident size that this process has had."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes * 1024
+def _wants_small_process(tasks: int) -> bool:
+    """Whether tasks are so many, and this process so large, that a new interpreter costs less than forks of this process."""
+    largest = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return tasks >= _MANY_TASKS and largest >= _MUCH_MEMORY and new_process_forks()
 
 
 def _schedule(

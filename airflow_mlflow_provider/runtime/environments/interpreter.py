@@ -24,7 +24,7 @@ from typing import NoReturn
 import msgspec
 
 from airflow_mlflow_provider.plan.manifest import FlowManifest
-from airflow_mlflow_provider.runtime.launching import START_METHOD_VARIABLE, Launcher
+from airflow_mlflow_provider.runtime.launching import Launcher, new_process_forks
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
 from airflow_mlflow_provider.runtime.spawn import (
     WITH_THIS_PACKAGE,
@@ -74,11 +74,6 @@ def small_launcher(manifest: FlowManifest, file: Path) -> Launcher:
         file: The flow's file.
     """
     return InterpreterZygote(Interpreter(sys.executable, dict(os.environ), sys.path), manifest, file)
-
-
-def new_process_forks() -> bool:
-    """Whether a new process may fork: it runs no threads, whatever this one does."""
-    return sys.platform.startswith("linux") and os.environ.get(START_METHOD_VARIABLE) != "spawn"
 
 
 class InterpreterZygote(SocketLauncher):
