@@ -23,6 +23,7 @@ class RunningTask(Protocol):
 
     step_name: str
     next_call: NextCall | None
+    last_line: int | None
 
     def load(self, name: str) -> Any:
         """The inherited artifact, or ``AttributeError``."""

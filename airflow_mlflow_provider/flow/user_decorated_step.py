@@ -10,6 +10,7 @@ import msgspec
 from airflow_mlflow_provider.exception import InvalidNextException, MetaflowException
 from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE
+from airflow_mlflow_provider.flow.step_function import call_step
 from airflow_mlflow_provider.flow.user_decorators import UserStepDecorator
 
 NextArguments = dict[str, Any]
@@ -31,7 +32,7 @@ class StepCall(msgspec.Struct, frozen=True, eq=False):
     def run(self, function: Callable[..., Any] | None = None) -> Any:
         """Call the step, or ``function`` in its place."""
         if function is None:
-            function = getattr(type(self.flow), self.node.name)
+            return call_step(self.flow, self.node.name, self.inputs)
         return function(self.flow, self.inputs) if self.node.has_inputs else function(self.flow)
 
 

@@ -82,6 +82,7 @@ class BoundTask:
     ) -> None:
         self.step_name = step_name
         self.next_call: NextCall | None = None
+        self.last_line: int | None = None
         self.frames = tuple(frames)
         self.reads = set() if reads is None else reads
         self.set_in = lookups.set_in

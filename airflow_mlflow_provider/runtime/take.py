@@ -41,7 +41,9 @@ def take_transition(
         if is_end:
             return None
         raise taking.error(
-            "the step ended without self.next().", "Call self.next() as the last statement of the step.", None
+            "the step ended here without self.next().",
+            "Call self.next() as the last statement of the step.",
+            None,
         )
     if call.kind == "foreach":
         return taking.foreach(call)
@@ -156,7 +158,9 @@ class _Taking:
         return f"{name} (set in step {step})" if step else name
 
     def error(self, message: str, fix: str, call: NextCall | None) -> InvalidNextException:
-        file, line = (call.file, call.line) if call else (self.node.file, self.node.line)
+        file, line = (
+            (call.file, call.line) if call else (self.node.file, self.task.last_line or self.node.line)
+        )
         return InvalidNextException(
             f"Step {self.node.name} of {self.flow.name} ({file}:{line}): {message}",
             line,

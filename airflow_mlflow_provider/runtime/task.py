@@ -30,6 +30,7 @@ from airflow_mlflow_provider.flow.decorators.lifecycle import run_attempt
 from airflow_mlflow_provider.flow.graph import StepNode
 from airflow_mlflow_provider.flow.preparation import step_decorators, user_step_decorators
 from airflow_mlflow_provider.flow.spec import TASK_ATTRIBUTE, FlowSpec
+from airflow_mlflow_provider.flow.step_function import call_step
 from airflow_mlflow_provider.flow.tracebacks import users_part
 from airflow_mlflow_provider.flow.transition import agrees
 from airflow_mlflow_provider.runtime.announce import announce, gang_metadata
@@ -319,11 +320,7 @@ class _TaskRunner:
 
             run_user_decorated(users, StepCall(flow, self.node, inputs))
             return
-        step = getattr(flow, self.key.step)
-        if inputs is None:
-            step()
-        else:
-            step(inputs)
+        call_step(flow, self.key.step, inputs)
 
     def _parents(self) -> tuple[DoneRecord, ...]:
         """What the attempt starts from; in a resumed run, with the run's own parameters where it has its own."""

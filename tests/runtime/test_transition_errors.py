@@ -34,7 +34,10 @@ SOURCE = """
             if self.how == "wide":
                 self.items = range(12)
             if self.how == "none":
-                return
+                return  # early
+            for number in range(3):
+                if self.how == "inner" and number == 1:
+                    return  # inner
             if self.how == "other":
                 self.go(self.end)
                 return
@@ -82,7 +85,8 @@ def failing(flow: FlowFile, how: str, *options: str) -> FlowRun:
         ("scalar", "InvalidNextException", ["self.items", "int"], 'self.next(self.body, foreach="items")'),
         ("empty", "InvalidNextException", ["self.items", "tuple", "no elements"], 'foreach="items"'),
         ("unset", "InvalidNextException", ["self.items", "itemz", "start"], 'foreach="items"'),
-        ("none", "InvalidNextException", ["middle", "without self.next()"], "def middle"),
+        ("none", "InvalidNextException", ["middle", "ended here without self.next()"], "return  # early"),
+        ("inner", "InvalidNextException", ["middle", "ended here without self.next()"], "return  # inner"),
         ("twice", "InvalidNextException", ["twice"], 'foreach="items"'),
         ("other", "MetaflowInternalError", ["body", "end"], "self.next(target)"),
     ],
@@ -95,7 +99,7 @@ def test_a_transition_that_cannot_be_taken_names_step_place_and_cause(
     assert kind in error.partition(":")[0]
     for text in ["middle", *told]:
         assert text in error
-    assert str(flow.line_of(line_of)) in error
+    assert f"flow.py:{flow.line_of(line_of)}" in error or f"line {flow.line_of(line_of)}" in error
     assert kind in run.stdout + run.stderr
 
 
