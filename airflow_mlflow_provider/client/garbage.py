@@ -22,11 +22,11 @@ import msgspec
 
 from airflow_mlflow_provider.client.marking import Marks, batches
 from airflow_mlflow_provider.client.retention import Retention
-from airflow_mlflow_provider.client.tagging import user_tags
 from airflow_mlflow_provider.exception import ObjectNotFound
 from airflow_mlflow_provider.store.abc import ObjectInfo
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, RunRecord, run_prefix
+from airflow_mlflow_provider.store.user_tags import user_tags
 
 _CONDEMNED = "condemned.json"
 _CONTENT = ("blobs", "code")

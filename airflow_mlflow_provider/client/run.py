@@ -13,12 +13,13 @@ from airflow_mlflow_provider.client.core import MetaflowObject, moment
 from airflow_mlflow_provider.client.data import MetaflowData
 from airflow_mlflow_provider.client.heartbeat import is_lost
 from airflow_mlflow_provider.client.step import Step
-from airflow_mlflow_provider.client.tagging import change_tags, user_tags
+from airflow_mlflow_provider.client.tagging import change_tags
 from airflow_mlflow_provider.client.trigger import Trigger
 from airflow_mlflow_provider.flow.parameter_spec import ParameterSpec
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID
 from airflow_mlflow_provider.plan.manifest import FlowManifest, decode
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
+from airflow_mlflow_provider.store.user_tags import user_tags
 
 if TYPE_CHECKING:
     from airflow_mlflow_provider.client.flow import Flow

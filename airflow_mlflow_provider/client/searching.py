@@ -15,10 +15,10 @@ from typing import Any, Literal
 import msgspec
 
 from airflow_mlflow_provider.client.summaries import manifest_of
-from airflow_mlflow_provider.client.tagging import user_tags_of
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import DoneRecord, RunRecord
+from airflow_mlflow_provider.store.user_tags import user_tags_of
 
 SearchBy = Literal["pathspec", "tag", "artifact"]
 Kind = Literal["flow", "run", "step", "task", "artifact"]

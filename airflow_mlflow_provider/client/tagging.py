@@ -13,28 +13,12 @@ from airflow_mlflow_provider.exception import (
     StoreConflict,
 )
 from airflow_mlflow_provider.store.ledger import Ledger
-from airflow_mlflow_provider.store.records import RunRecord, run_prefix
+from airflow_mlflow_provider.store.records import RunRecord
+from airflow_mlflow_provider.store.user_tags import tags_key
 
 MOST_TAGS = 50
 LONGEST_TAG = 500
 _TRIES = 50
-
-
-def user_tags(ledger: Ledger, run: RunRecord) -> frozenset[str]:
-    """The user tags of a run."""
-    try:
-        return frozenset(msgspec.json.decode(ledger.store.get(_key(run)), type=list[str]))
-    except ObjectNotFound:
-        return frozenset(run.tags)
-
-
-def user_tags_of(ledger: Ledger, runs: Sequence[RunRecord]) -> list[frozenset[str]]:
-    """The user tags of runs, read at once."""
-    found = zip(runs, ledger.store.get_many([_key(run) for run in runs]), strict=True)
-    return [
-        frozenset(run.tags if data is None else msgspec.json.decode(data, type=list[str]))
-        for run, data in found
-    ]
 
 
 def put_first_tags(ledger: Ledger, flow: str, run: str, tags: Sequence[str]) -> None:
@@ -46,7 +30,7 @@ def put_first_tags(ledger: Ledger, flow: str, run: str, tags: Sequence[str]) -> 
         run: Run id.
         tags: All user tags of the run, those of its deployment among them.
     """
-    ledger.store.put(_tags_key(flow, run), msgspec.json.encode(sorted(set(tags))), create=True)
+    ledger.store.put(tags_key(flow, run), msgspec.json.encode(sorted(set(tags))), create=True)
 
 
 def change_tags(ledger: Ledger, run: RunRecord, remove: Sequence[str], add: Sequence[str]) -> frozenset[str]:
@@ -127,15 +111,15 @@ def _try_change(
     ledger: Ledger, run: RunRecord, changed: Callable[[frozenset[str]], frozenset[str]]
 ) -> frozenset[str]:
     try:
-        data, version = ledger.store.get_versioned(_key(run))
+        data, version = ledger.store.get_versioned(tags_key(run.flow, run.run))
     except ObjectNotFound:
         new = changed(frozenset(run.tags))
-        ledger.store.put(_key(run), msgspec.json.encode(sorted(new)), create=True)
+        ledger.store.put(tags_key(run.flow, run.run), msgspec.json.encode(sorted(new)), create=True)
         return new
     old = frozenset(msgspec.json.decode(data, type=list[str]))
     new = changed(old)
     if new != old:
-        ledger.store.replace(_key(run), msgspec.json.encode(sorted(new)), version)
+        ledger.store.replace(tags_key(run.flow, run.run), msgspec.json.encode(sorted(new)), version)
     return new
 
 
@@ -145,11 +129,3 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _key(run: RunRecord) -> str:
-    return _tags_key(run.flow, run.run)
-
-
-def _tags_key(flow: str, run: str) -> str:
-    return f"{run_prefix(flow, run)}/tags.json"

@@ -35,7 +35,7 @@ def run_outcome(ledger: Ledger, manifest: FlowManifest, run: str, end: AttemptKe
     """
     # Heavy, and operators are imported where DAG files are parsed.
     from airflow_mlflow_provider.client.summaries import numbers
-    from airflow_mlflow_provider.client.tagging import user_tags
+    from airflow_mlflow_provider.store.user_tags import user_tags
 
     (done,) = ledger.load_done([end])
     digests = {

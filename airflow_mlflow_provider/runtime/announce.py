@@ -13,6 +13,7 @@ from airflow_mlflow_provider.plan.manifest import FlowManifest, Project
 from airflow_mlflow_provider.runtime.assignment import Assignment
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import RunRecord
+from airflow_mlflow_provider.store.user_tags import user_tags
 
 
 def announce(manifest: FlowManifest, ledger: Ledger, assignment: Assignment) -> None:
@@ -38,7 +39,7 @@ def announce(manifest: FlowManifest, ledger: Ledger, assignment: Assignment) -> 
     current._set_lazy("run", lambda: _client_object("Run", f"{key.flow}/{key.run}"))
     current._set_lazy("task", lambda: _client_object("Task", key.pathspec))
     current._set_lazy("username", lambda: run().user)
-    current._set_lazy("tags", lambda: (*run().tags, *run().system_tags))
+    current._set_lazy("tags", lambda: (*user_tags(ledger, run()), *run().system_tags))
     current._set_lazy("origin_run_id", lambda: run().origin)
     # The empty namespace is the global one, which `current` and the client call None.
     current._set_lazy("_namespace", lambda: _namespace(manifest, run().user))

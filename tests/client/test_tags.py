@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from airflow_mlflow_provider.client import Run, Task
-from airflow_mlflow_provider.client.tagging import put_first_tags, user_tags
+from airflow_mlflow_provider.client.tagging import put_first_tags
 from airflow_mlflow_provider.exception import MetaflowTaggingError
+from airflow_mlflow_provider.store.user_tags import user_tags
 from tests.client.flows import BROKEN
 from tests.flow_runs import FlowFile
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from airflow_mlflow_provider.cards.reading import attempt_cards
+from airflow_mlflow_provider.client import Run
+from airflow_mlflow_provider.client.tagging import put_first_tags
 from airflow_mlflow_provider.dag import build_dag
 from airflow_mlflow_provider.flow.graph import DecoratorSpec
 from airflow_mlflow_provider.plan.identity import airflow_run_id
@@ -41,6 +44,21 @@ def flow(
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", cluster.airflow_connection)
     manifest = deploy("in_pods", f"s3://{s3_bucket}/flows")
     return deployed_to_pods(manifest, FLOWS / "in_pods.py", cluster, s3_server)
+
+
+@pytest.mark.parametrize("compute", ["pod", "worker"])
+def test_a_step_sees_the_tags_that_one_run_was_given(
+    flow: FlowManifest, tmp_path: Path, compute: str
+) -> None:
+    manifest = flow if compute == "pod" else deploy("in_pods", tmp_path, tags=("deployed",))
+    ledger = Ledger(open_store(manifest.store))
+    moment = datetime.datetime.now(datetime.timezone.utc)
+    run_id = airflow_run_id(manifest.dag_id, f"manual__{moment.isoformat()}")
+    put_first_tags(ledger, manifest.flow_name, run_id, (*manifest.tags, "of this run"))
+    found = Finished.of(manifest, run_dag(build_dag(manifest), logical_date=moment))
+    run = Run(f"{manifest.flow_name}/{run_id}", _namespace_check=False, _store=manifest.store)
+    assert "of this run" in run.user_tags
+    assert found.artifact("end", "tags") == sorted(run.tags)
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -11,13 +11,13 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_mlflow_provider.client.summaries import RunSummary, dag_runs, summaries
-from airflow_mlflow_provider.client.tagging import user_tags_of
 from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.plan.identity import airflow_run_id
 from airflow_mlflow_provider.plan.manifest import FlowManifest
 from airflow_mlflow_provider.plugins.models.flows import RunMark, RunPage, RunRow
 from airflow_mlflow_provider.plugins.stores import ledger_at
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
+from airflow_mlflow_provider.store.user_tags import user_tags_of
 
 _MARKS = 10
 _ENDED: Mapping[str, RunStatus] = {"success": "succeeded", "failed": "failed"}

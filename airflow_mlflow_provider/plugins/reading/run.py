@@ -11,7 +11,6 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from airflow_mlflow_provider.cards.facts import graph_steps
-from airflow_mlflow_provider.client.tagging import user_tags
 from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.plan.identity import airflow_run_id
@@ -30,6 +29,7 @@ from airflow_mlflow_provider.plugins.reading.surveys import survey, survey_all
 from airflow_mlflow_provider.plugins.stores import configured_store, deployed_manifest, ledger_at
 from airflow_mlflow_provider.store.records import RunEnd, RunRecord, RunStatus
 from airflow_mlflow_provider.store.survey import SurveyedTask
+from airflow_mlflow_provider.store.user_tags import user_tags
 
 _ENDED = ("success", "failed")
 

@@ -36,6 +36,7 @@ class InPodsFlow(FlowSpec):
 
     @step
     def end(self):
+        self.tags = sorted(current.tags)
         print("words:", self.words)
 
 
