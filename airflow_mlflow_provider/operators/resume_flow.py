@@ -45,6 +45,8 @@ class ResumeFlowOperator(TriggerFlowOperator):
     :param step: A step to run again with all that follows it; by default what has not finished. (templated)
     :param parameters: Values that differ from the origin's; what has read one of them runs again. (templated)
     :param rerun_changed: Whether steps whose code has changed since the origin run again.
+    :param until: A step to stop after; the run is then *terminated* in the client, *success* in Airflow, and can be resumed for the
+        rest. By default the flow's end. (templated)
     :param code: ``current`` runs the code that is deployed now, ``origin`` that of the origin.
     :param wait_for_completion: Whether to wait; a run that fails then fails the task. (templated)
     :param poke_interval: Seconds between two looks at the run.
@@ -52,7 +54,7 @@ class ResumeFlowOperator(TriggerFlowOperator):
     :param deferrable: Whether to wait in the triggerer; by default ``[operators] default_deferrable``.
     """
 
-    template_fields: Sequence[str] = (*TriggerFlowOperator.template_fields, "origin", "step")
+    template_fields: Sequence[str] = (*TriggerFlowOperator.template_fields, "origin", "step", "until")
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class ResumeFlowOperator(TriggerFlowOperator):
         step: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         rerun_changed: bool = False,
+        until: str | None = None,
         code: str = "current",
         **kwargs: Any,
     ) -> None:
@@ -68,6 +71,7 @@ class ResumeFlowOperator(TriggerFlowOperator):
         self.origin = origin
         self.step = step
         self.rerun_changed = rerun_changed
+        self.until = until
         self.code = code
 
     def execute(self, context: Context) -> None:
@@ -155,6 +159,7 @@ class ResumeFlowOperator(TriggerFlowOperator):
             parameters=dict(values),
             rerun_changed=self.rerun_changed,
             code="origin" if self.code == "origin" else "current",
+            until=self.until or None,
         )
 
     def _tell(self, summary: ResumeSummary) -> None:

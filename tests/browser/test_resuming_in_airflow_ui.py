@@ -33,6 +33,18 @@ def run_path(failed: FailedRun, dag_run_id: str) -> str:
     return f"/dags/{failed.manifest.dag_id}/runs/{quote(dag_run_id, safe='')}"
 
 
+def started_from_tab(page: Page, until: str = "") -> str:
+    """Resume the run whose tab is open; the id of the new DAG run."""
+    tab = page.frame_locator("iframe")
+    tab.get_by_role("button", name="Resume …").click()
+    tab.get_by_label("Stop after").select_option(until)
+    tab.get_by_text("body/0001, which failed").first.wait_for()
+    screenshot(page, f"resume-what-and-why{until}")
+    tab.get_by_role("button", name="Start the resumed run").click()
+    tab.get_by_text("Started the DAG run").wait_for()
+    return tab.get_by_label("Resume this run").get_by_role("status").locator("code").text_content() or ""
+
+
 def test_the_button_of_the_tab_starts_a_run_whose_finished_steps_are_shown_at_once(
     browser_page: Page, failed: FailedRun
 ) -> None:
@@ -43,16 +55,8 @@ def test_the_button_of_the_tab_starts_a_run_whose_finished_steps_are_shown_at_on
     address = link.get_attribute("href")
     assert address == f"{run_path(failed, failed.dag_run_id)}/plugin/flow"
     browser_page.goto(address)
-    tab = browser_page.frame_locator("iframe")
-    tab.get_by_role("button", name="Resume …").click()
-    tab.get_by_text("body/0001, which failed").first.wait_for()
-    screenshot(browser_page, "resume-what-and-why")
-    tab.get_by_role("button", name="Start the resumed run").click()
-    tab.get_by_text("Started the DAG run").wait_for()
-    dag_run_id = (
-        tab.get_by_label("Resume this run").get_by_role("status").locator("code").text_content() or ""
-    )
-    tab.get_by_role("button", name="Open it").click()
+    dag_run_id = started_from_tab(browser_page)
+    browser_page.frame_locator("iframe").get_by_role("button", name="Open it").click()
     browser_page.wait_for_url(lambda url: dag_run_id in unquote(url))
 
     browser_page.goto(f"{run_path(failed, dag_run_id)}/tasks/body/mapped/0/details")
@@ -65,6 +69,14 @@ def test_the_button_of_the_tab_starts_a_run_whose_finished_steps_are_shown_at_on
     browser_page.goto(run_path(failed, dag_run_id))
     browser_page.get_by_text(re.compile(f"Resumes ThreeFailuresFlow/{failed.run}")).first.wait_for()
     screenshot(browser_page, "resume-run")
+
+
+def test_the_tab_starts_a_run_that_stops_after_a_step(browser_page: Page, failed: FailedRun) -> None:
+    browser_page.set_default_timeout(SECONDS)
+    browser_page.goto(f"{run_path(failed, failed.dag_run_id)}/plugin/flow")
+    stopped = failed.finished(started_from_tab(browser_page, until="polish"))
+    assert stopped.status == "terminated"
+    assert (stopped.tasks("polish"), stopped.tasks("gather")) == (["0000", "0001", "0002"], [])
 
 
 def test_clearing_the_tasks_that_failed_goes_on_in_the_same_run(

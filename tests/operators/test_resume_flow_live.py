@@ -18,7 +18,7 @@ from airflow.sdk import DAG
 from airflow_mlflow_provider.operators.resume_flow import ResumeFlowOperator
 
 with DAG("resume_watcher", params={"origin": ""}):
-    for name, deferrable in (("polling", False), ("deferred", True)):
+    for name, deferrable, until in (("polling", False, ""), ("deferred", True, ""), ("stopping", False, "polish")):
         ResumeFlowOperator(
             task_id=name,
             flow="resume_watched",
@@ -26,6 +26,7 @@ with DAG("resume_watcher", params={"origin": ""}):
             step="spread",
             poke_interval=1,
             deferrable=deferrable,
+            until=until,
         )
 """
 
@@ -37,12 +38,14 @@ def test_a_watching_dag_resumes_and_waits_in_a_worker_or_in_the_triggerer(
     failed = failed_run(airflow, "resume_watched", tmp_path / "fails")
     airflow.add_dag("resume_watcher", WATCHER)
     watching = airflow.api.trigger_and_wait("resume_watcher", {"origin": failed.run})
-    for task in ("polling", "deferred"):
+    for task, status in (("polling", "succeeded"), ("deferred", "succeeded"), ("stopping", "terminated")):
         flow, _, run = airflow.api.xcom("resume_watcher", watching, task, "pathspec").partition("/")
         ledger = failed.records.ledger
         resumed = Finished(ledger, flow, run)
         # It waited for the end.
-        assert resumed.status == "succeeded"
+        assert resumed.status == status
+        assert bool(resumed.tasks("gather")) == (status == "succeeded")
+        assert resumed.tasks("polish") == ["0000", "0001", "0002"]
         assert resumed.record.origin == failed.run
         instances = failed.instances(resumed.record.airflow["dag_run_id"])
         without = {label for label, one in instances.items() if one.details["pid"] is None}

@@ -26,9 +26,10 @@ export function Resume({ dagId, runId, steps }: Place & { steps: StepOutline[] }
 
 function Question({ dagId, runId, steps }: Place & { steps: StepOutline[] }) {
   const [step, setStep] = useState("");
+  const [until, setUntil] = useState("");
   const [rerunChanged, setRerunChanged] = useState(false);
-  const query = { origin: runId, step, rerun_changed: rerunChanged };
-  const key = [dagId, runId, step, rerunChanged].join(" ");
+  const query = { origin: runId, step, rerun_changed: rerunChanged, ...(until && { until }) };
+  const key = [dagId, runId, step, until, rerunChanged].join(" ");
   const plan = useData(key, (signal) => get(route, { path: { dag_id: dagId }, query }, signal));
   return (
     <>
@@ -45,6 +46,13 @@ function Question({ dagId, runId, steps }: Place & { steps: StepOutline[] }) {
         <label>
           <input type="checkbox" checked={rerunChanged} onChange={(event) => setRerunChanged(event.currentTarget.checked)} />
           {" "}and steps whose code has changed
+        </label>
+        <label>
+          Stop after{" "}
+          <select value={until} onChange={(event) => setUntil(event.currentTarget.value)}>
+            <option value="">the end</option>
+            {steps.map((one) => <option key={one.name} value={one.name}>{one.name}</option>)}
+          </select>
         </label>
       </p>
       {plan.error && <Failure error={plan.error} retry={plan.reload} />}
@@ -76,7 +84,7 @@ function Plan({ plan }: { plan: ResumeAnswer }) {
   );
 }
 
-function Start({ dagId, question }: { dagId: string; question: { origin: string; step: string; rerun_changed: boolean } }) {
+function Start({ dagId, question }: { dagId: string; question: { origin: string; step: string; rerun_changed: boolean; until?: string } }) {
   const [isAsked, setAsked] = useState(false);
   const [started, setStarted] = useState<PostAnswer<typeof route> | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
