@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_mlflow_provider.datatools.local import Local, read_in_chunks
-from airflow_mlflow_provider.datatools.objects import RangeInfo, S3GetObject, S3Object, S3PutObject
-from airflow_mlflow_provider.datatools.s3 import S3
-from airflow_mlflow_provider.datatools.store import ObjectStore
-from airflow_mlflow_provider.exception import (
+from airflow_mlflow_provider.datatools.exception import (
     MetaflowLocalNotFound,
     MetaflowLocalURLException,
     MetaflowS3AccessDenied,
@@ -17,6 +13,10 @@ from airflow_mlflow_provider.exception import (
     MetaflowS3NotFound,
     MetaflowS3URLException,
 )
+from airflow_mlflow_provider.datatools.local import Local, read_in_chunks
+from airflow_mlflow_provider.datatools.objects import RangeInfo, S3GetObject, S3Object, S3PutObject
+from airflow_mlflow_provider.datatools.s3 import S3
+from airflow_mlflow_provider.datatools.store import ObjectStore
 
 __all__ = [
     "S3",

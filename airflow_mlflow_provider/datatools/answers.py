@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from airflow_mlflow_provider.datatools.addresses import Addresses
-from airflow_mlflow_provider.datatools.objects import RangeInfo, S3Object
-from airflow_mlflow_provider.datatools.transfer import Found, Request
-from airflow_mlflow_provider.exception import (
-    MetaflowException,
+from airflow_mlflow_provider.datatools.exception import (
     MetaflowS3AccessDenied,
     MetaflowS3Exception,
     MetaflowS3InsufficientDiskSpace,
     MetaflowS3InvalidRange,
+)
+from airflow_mlflow_provider.datatools.objects import RangeInfo, S3Object
+from airflow_mlflow_provider.datatools.transfer import Found, Request
+from airflow_mlflow_provider.exception import (
+    MetaflowException,
     ObjectNotFound,
     StoreAccessDenied,
     StoreException,

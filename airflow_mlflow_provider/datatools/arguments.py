@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_mlflow_provider.datatools.exception import MetaflowS3InvalidObject, MetaflowS3InvalidRange
 from airflow_mlflow_provider.datatools.objects import S3GetObject
-from airflow_mlflow_provider.exception import MetaflowS3InvalidObject, MetaflowS3InvalidRange
 
 Key = str | S3GetObject
 

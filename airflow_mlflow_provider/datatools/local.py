@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, ClassVar
 
+from airflow_mlflow_provider.datatools.exception import MetaflowLocalNotFound, MetaflowLocalURLException
 from airflow_mlflow_provider.datatools.store import ObjectStore
-from airflow_mlflow_provider.exception import (
-    MetaflowException,
-    MetaflowLocalNotFound,
-    MetaflowLocalURLException,
-)
+from airflow_mlflow_provider.exception import MetaflowException
 
 
 class Local(ObjectStore):

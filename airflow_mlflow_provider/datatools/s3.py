@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from airflow_mlflow_provider.configuration import get
+from airflow_mlflow_provider.datatools.exception import MetaflowS3URLException
 from airflow_mlflow_provider.datatools.store import ObjectStore
-from airflow_mlflow_provider.exception import MetaflowS3URLException
 
 
 class S3(ObjectStore):

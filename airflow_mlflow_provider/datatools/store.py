@@ -12,16 +12,14 @@ from airflow_mlflow_provider.configuration import get
 from airflow_mlflow_provider.datatools.addresses import Addresses
 from airflow_mlflow_provider.datatools.answers import answer_error, found_object, missing_object
 from airflow_mlflow_provider.datatools.arguments import Key, content_of, wanted_part
-from airflow_mlflow_provider.datatools.objects import S3Object, S3PutObject
-from airflow_mlflow_provider.datatools.transfer import Found, Request, perform
-from airflow_mlflow_provider.exception import (
-    MetaflowException,
+from airflow_mlflow_provider.datatools.exception import (
     MetaflowS3InvalidObject,
     MetaflowS3NotFound,
     MetaflowS3URLException,
-    ObjectNotFound,
-    StoreException,
 )
+from airflow_mlflow_provider.datatools.objects import S3Object, S3PutObject
+from airflow_mlflow_provider.datatools.transfer import Found, Request, perform
+from airflow_mlflow_provider.exception import MetaflowException, ObjectNotFound, StoreException
 
 if TYPE_CHECKING:
     from typing_extensions import Self

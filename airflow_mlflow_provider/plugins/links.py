@@ -162,17 +162,7 @@ def _step_tab(ti_key: Any) -> str:
 
 def _pushed(ti_key: Any, key: str) -> dict[str, Any]:
     """What the task instance has pushed under a key for its links; empty if it has not."""
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from airflow_mlflow_provider.plugins.reading.pushed import pushed
 
-    wanted = select(XComModel.value).where(
-        XComModel.dag_id == ti_key.dag_id,
-        XComModel.run_id == ti_key.run_id,
-        XComModel.task_id == ti_key.task_id,
-        XComModel.map_index == ti_key.map_index,
-        XComModel.key == key,
-    )
-    with create_session(scoped=False) as session:
-        value = session.scalar(wanted)
-    return value if isinstance(value, dict) else {}
+    found = pushed(key, ti_key.dag_id, ti_key.run_id, task_id=ti_key.task_id, map_index=ti_key.map_index)
+    return found[0] if found else {}

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from airflow.models.xcom import XComModel
-from airflow.utils.session import create_session
-from sqlalchemy import select
-
 from airflow_mlflow_provider.exception import MetaflowNotFound
 from airflow_mlflow_provider.operators.origin import FLOW_RUN_KEY
 from airflow_mlflow_provider.operators.pointer import POINTER_KEY
+from airflow_mlflow_provider.plugins.reading.pushed import pushed
 from airflow_mlflow_provider.store.ledger import Ledger
 
 _MOST_PARTS = 100
@@ -32,18 +29,10 @@ class RunPart(NamedTuple):
 
 def parts_of(dag_id: str, dag_run_id: str) -> list[RunPart]:
     """The parts of a DAG run that have begun, oldest first, as their first tasks have told."""
-    wanted = (
-        select(XComModel.value)
-        .where(XComModel.dag_id == dag_id, XComModel.run_id == dag_run_id, XComModel.key == FLOW_RUN_KEY)
-        .order_by(XComModel.timestamp, XComModel.task_id)
-        .limit(_MOST_PARTS)
-    )
-    with create_session(scoped=False) as session:
-        values = list(session.scalars(wanted))
     found: dict[str, RunPart] = {}
-    for value in values:
+    for value in pushed(FLOW_RUN_KEY, dag_id, dag_run_id, most=_MOST_PARTS):
         # Runs of other DAGs that this one has started have no part.
-        if isinstance(value, dict) and isinstance(value.get("part"), str):
+        if isinstance(value.get("part"), str):
             flow, _, run = str(value.get("pathspec")).partition("/")
             found[value["part"]] = RunPart(value["part"], flow, run)
     return list(found.values())
@@ -59,16 +48,8 @@ def part_of_task(dag_id: str, dag_run_id: str, task_id: str, map_index: int) -> 
 
 def steps_of_task(dag_id: str, dag_run_id: str, task_id: str) -> list[str]:
     """The steps that a task says it has run, which may be called anything else than them."""
-    wanted = select(XComModel.value).where(
-        XComModel.dag_id == dag_id,
-        XComModel.run_id == dag_run_id,
-        XComModel.task_id == task_id,
-        XComModel.key == POINTER_KEY,
-    )
-    with create_session(scoped=False) as session:
-        value = session.scalar(wanted.limit(1))
-    attempts = value.get("attempts", {}) if isinstance(value, dict) else {}
-    return [pathspec.split("/")[2] for pathspec in attempts if pathspec.count("/") == 3]
+    found = pushed(POINTER_KEY, dag_id, dag_run_id, task_id=task_id)
+    return [path.split("/")[2] for one in found for path in one.get("attempts", {}) if path.count("/") == 3]
 
 
 def checked(ledger: Ledger, part: RunPart, dag_id: str, dag_run_id: str) -> RunPart:
