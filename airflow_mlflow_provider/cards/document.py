@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from airflow_mlflow_provider.exception import CorruptedDataException, UnreadableArtifactException
 from airflow_mlflow_provider.runtime.masking import Mask
 from airflow_mlflow_provider.store.records import AttemptKey
+from airflow_mlflow_provider.store.versioned import decode_versioned
 
 DOCUMENT_VERSION = 1
 Status = Literal["running", "succeeded", "failed"]
@@ -100,21 +100,8 @@ def decode_card(data: bytes | memoryview, key: str) -> CardDocument:
         CorruptedDataException: It cannot be read.
         UnreadableArtifactException: It was written by a later version.
     """
-    try:
-        document = msgspec.json.decode(data, type=CardDocument)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptedDataException(
-            f"The card '{key}' cannot be read: {error}.",
-            fix="Make it again with the command `card create`.",
-            where={"key": key},
-        ) from error
-    if document.version > DOCUMENT_VERSION:
-        raise UnreadableArtifactException(
-            f"The card '{key}' has version {document.version}; this is the reader of version {DOCUMENT_VERSION}.",
-            fix="Update airflow-mlflow-provider.",
-            where={"key": key},
-        )
-    return document
+    fix = "Make it again with the command `card create`."
+    return decode_versioned(data, CardDocument, DOCUMENT_VERSION, called="card", key=key, fix=fix)
 
 
 def masked(document: CardDocument, mask: Mask) -> CardDocument:

@@ -32,16 +32,6 @@ class DataArtifact(MetaflowObject[Any]):
         return self._related(Task, *self._parts[:4], attempt=self._attempt)
 
     @property
-    def user_tags(self) -> frozenset[str]:
-        """User tags of the run."""
-        return self.parent.user_tags
-
-    @property
-    def system_tags(self) -> frozenset[str]:
-        """System tags of the run."""
-        return self.parent.system_tags
-
-    @property
     def created_at(self) -> datetime.datetime | None:
         """When the task that shows it ended."""
         return self.finished_at

@@ -85,18 +85,18 @@ class MetaflowObject(Generic[Child]):
 
     @property
     def tags(self) -> frozenset[str]:
-        """User tags and system tags; those of the run for what is in a run."""
+        """User tags and system tags."""
         return self.user_tags | self.system_tags
 
     @property
     def user_tags(self) -> frozenset[str]:
-        """Tags that users gave."""
-        return frozenset()
+        """Tags that users gave the run; none for a flow."""
+        return frozenset() if self.parent is None else self.parent.user_tags
 
     @property
     def system_tags(self) -> frozenset[str]:
-        """Tags that this package gave."""
-        return frozenset()
+        """Tags that this package gave the run; none for a flow."""
+        return frozenset() if self.parent is None else self.parent.system_tags
 
     @property
     def created_at(self) -> datetime.datetime | None:

@@ -31,16 +31,6 @@ class Step(MetaflowObject[Task]):
         return self._related(Run, *self._parts[:2])
 
     @property
-    def user_tags(self) -> frozenset[str]:
-        """User tags of the run."""
-        return self.parent.user_tags
-
-    @property
-    def system_tags(self) -> frozenset[str]:
-        """System tags of the run."""
-        return self.parent.system_tags
-
-    @property
     def created_at(self) -> datetime.datetime | None:
         """When its first task was started."""
         first = min(self._child_ids(), default=None)

@@ -56,16 +56,6 @@ class Task(MetaflowObject[DataArtifact]):
         return self._related(Step, *self._parts[:3])
 
     @property
-    def user_tags(self) -> frozenset[str]:
-        """User tags of the run."""
-        return self.parent.user_tags
-
-    @property
-    def system_tags(self) -> frozenset[str]:
-        """System tags of the run."""
-        return self.parent.system_tags
-
-    @property
     def created_at(self) -> datetime.datetime | None:
         """When the attempt was started."""
         begun = self._begun

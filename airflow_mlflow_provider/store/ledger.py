@@ -13,12 +13,10 @@ from typing import TypeVar
 import msgspec
 
 from airflow_mlflow_provider.exception import (
-    CorruptedDataException,
     MetaflowDataMissing,
     MetaflowNotFound,
     ObjectExists,
     ObjectNotFound,
-    UnreadableArtifactException,
 )
 from airflow_mlflow_provider.store.abc import Store
 from airflow_mlflow_provider.store.blobs import blob_key, check_digest, code_key, put_content
@@ -34,6 +32,7 @@ from airflow_mlflow_provider.store.records import (
     run_prefix,
     task_prefix,
 )
+from airflow_mlflow_provider.store.versioned import decode_versioned
 
 Record = TypeVar("Record", RunRecord, RunEnd, BeginRecord, DoneRecord, Carried)
 
@@ -369,18 +368,5 @@ def _encode(record: RunRecord | RunEnd | BeginRecord | DoneRecord) -> bytes:
 
 
 def _decode(data: bytes | memoryview, kind: type[Record], key: str) -> Record:
-    try:
-        record = msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptedDataException(
-            f"The record '{key}' cannot be read: {error}.",
-            fix="Restore the object from a backup, or run the task again.",
-            where={"key": key},
-        ) from error
-    if record.version > RECORD_VERSION:
-        raise UnreadableArtifactException(
-            f"The record '{key}' has version {record.version}; this is the reader of version {RECORD_VERSION}.",
-            fix="Update airflow-mlflow-provider.",
-            where={"key": key},
-        )
-    return record
+    fix = "Restore the object from a backup, or run the task again."
+    return decode_versioned(data, kind, RECORD_VERSION, called="record", key=key, fix=fix)

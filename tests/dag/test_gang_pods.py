@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,13 +20,6 @@ from tests.services.waiting import wait_until
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(300)]
 
 RETRY = DecoratorSpec("retry", {"times": 1, "minutes_between_retries": 0})
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesStandin]:
-    """A cluster for this module."""
-    with KubernetesStandin(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
 
 
 @pytest.fixture

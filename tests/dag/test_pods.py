@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,13 +26,6 @@ from tests.services.dag_test import run_dag
 from tests.services.s3 import S3Server
 
 pytestmark = [pytest.mark.kubernetes]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesStandin]:
-    """A cluster for this module."""
-    with KubernetesStandin(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
 
 
 @pytest.fixture

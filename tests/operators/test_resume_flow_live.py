@@ -13,21 +13,26 @@ from tests.services.airflow import LiveAirflow
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 WATCHER = """
-from airflow.sdk import DAG
+from airflow.sdk import DAG, chain
 
 from airflow_mlflow_provider.operators.resume_flow import ResumeFlowOperator
 
 with DAG("resume_watcher", params={"origin": ""}):
-    for name, deferrable, until in (("polling", False, ""), ("deferred", True, ""), ("stopping", False, "polish")):
-        ResumeFlowOperator(
-            task_id=name,
-            flow="resume_watched",
-            origin="{{ params.origin }}",
-            step="spread",
-            poke_interval=1,
-            deferrable=deferrable,
-            until=until,
+    # One after the other, as SQLite takes one transaction at a time.
+    chain(
+        *(
+            ResumeFlowOperator(
+                task_id=name,
+                flow="resume_watched",
+                origin="{{ params.origin }}",
+                step="spread",
+                poke_interval=1,
+                deferrable=deferrable,
+                until=until,
+            )
+            for name, deferrable, until in (("polling", False, ""), ("deferred", True, ""), ("stopping", False, "polish"))
         )
+    )
 """
 
 
@@ -37,7 +42,7 @@ def test_a_watching_dag_resumes_and_waits_in_a_worker_or_in_the_triggerer(
     airflow = live_airflow_sqlite
     failed = failed_run(airflow, "resume_watched", tmp_path / "fails")
     airflow.add_dag("resume_watcher", WATCHER)
-    watching = airflow.api.trigger_and_wait("resume_watcher", {"origin": failed.run})
+    watching = airflow.api.trigger_and_wait("resume_watcher", {"origin": failed.run}, timeout=400)
     for task, status in (("polling", "succeeded"), ("deferred", "succeeded"), ("stopping", "terminated")):
         flow, _, run = airflow.api.xcom("resume_watcher", watching, task, "pathspec").partition("/")
         ledger = failed.records.ledger

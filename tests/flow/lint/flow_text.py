@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_mlflow_provider.exception import LintIssue
+from airflow_mlflow_provider.flow.lint import lint
 
 HEADER = """\
 from airflow_mlflow_provider.flow.config import Config
@@ -65,17 +66,16 @@ def steps_text(steps: Mapping[str, str | None]) -> str:
     return "\n".join(lines)
 
 
-def expected(flow: type[Any]) -> list[tuple[str, int, str]]:
-    """Rule, line and severity of each finding announced, in the order of the file."""
-    return sorted((rule, line, severity) for rule, line, severity, _ in _announced(flow))
+def assert_announced(flow: type[Any]) -> None:
+    """See that the findings are those that the flow's comments announce, on their lines, with their words."""
+    issues = lint(flow)
+    announced = sorted((rule, line, severity) for rule, line, severity, _ in _announced(flow))
+    found = sorted((issue.rule, issue.line, issue.severity) for issue in issues)
+    assert found == announced, "\n".join(map(str, issues))
+    assert not _missing_words(flow, issues), "\n".join(map(str, issues))
 
 
-def found(issues: list[LintIssue]) -> list[tuple[str, int, str]]:
-    """Rule, line and severity of each finding."""
-    return sorted((issue.rule, issue.line, issue.severity) for issue in issues)
-
-
-def missing_words(flow: type[Any], issues: list[LintIssue]) -> list[str]:
+def _missing_words(flow: type[Any], issues: list[LintIssue]) -> list[str]:
     """Words that are announced and in no finding of that rule on that line."""
     missing: list[str] = []
     for rule, line, _, words in _announced(flow):

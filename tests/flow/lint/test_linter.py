@@ -12,7 +12,7 @@ from airflow_mlflow_provider.flow.lint import RULES, check, lint
 from airflow_mlflow_provider.flow.matching import Edges
 from airflow_mlflow_provider.flow.reading import read_flow
 from airflow_mlflow_provider.flow.source import config_resolver
-from tests.flow.lint.flow_text import HEADER, expected, found, load, missing_words, steps_text
+from tests.flow.lint.flow_text import HEADER, assert_announced, load, steps_text
 from tests.flow.lint.test_artifact_rules import FAULTY as FAULTY_ARTIFACTS
 from tests.flow.lint.test_split_rules import FAULTY as FAULTY_SPLITS
 from tests.flow.lint.test_structure_rules import FAULTY as FAULTY_STRUCTURE
@@ -143,8 +143,7 @@ def test_nested_foreach_is_refused_only_where_it_is_forbidden(
     flow = load(tmp_path, text)
     assert lint(flow) == []
     monkeypatch.setenv("AIRFLOW__MLFLOW_PROVIDER__FORBID_NESTED_FOREACH", "true")
-    assert found(lint(flow)) == expected(flow)
-    assert not missing_words(flow, lint(flow))
+    assert_announced(flow)
 
 
 def test_a_path_that_stops_is_told_where_it_stops(tmp_path: Path) -> None:
@@ -232,10 +231,7 @@ DECORATED = {
 
 @pytest.mark.parametrize("name", DECORATED)
 def test_decorators_tell_what_is_wrong_where_they_stand(name: str, tmp_path: Path) -> None:
-    flow = load(tmp_path, DECORATED[name])
-    issues = lint(flow)
-    assert found(issues) == expected(flow), "\n".join(map(str, issues))
-    assert not missing_words(flow, issues), "\n".join(map(str, issues))
+    assert_announced(load(tmp_path, DECORATED[name]))
 
 
 def test_warnings_of_decorators_can_be_silenced(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlflow_provider.flow.lint import lint
-from tests.flow.lint.flow_text import expected, found, load, missing_words
+from tests.flow.lint.flow_text import assert_announced, load
 
 FAULTY = {
     "a join without a split": """
@@ -533,7 +532,4 @@ FAULTY = {
 
 @pytest.mark.parametrize("name", FAULTY)
 def test_exactly_the_announced_findings_are_made(name: str, tmp_path: Path) -> None:
-    flow = load(tmp_path, FAULTY[name])
-    issues = lint(flow)
-    assert found(issues) == expected(flow), "\n".join(map(str, issues))
-    assert not missing_words(flow, issues), "\n".join(map(str, issues))
+    assert_announced(load(tmp_path, FAULTY[name]))
