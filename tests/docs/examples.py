@@ -2,7 +2,7 @@
 
 A fence says what is to be done with it. ``python`` is executed, all blocks of a page in one process and one namespace, and functions called ``test_…`` are called; with
 ``title="train.py"`` it is written to that file instead. Each ``$`` line of ``console`` is a command of bash, and lines below it must be
-among what it prints (``…`` stands for anything); ``exit=1`` is the exit code it should have. ``RUN`` stands for the latest run of the folder.
+among what it prints (``…`` stands for anything); ``exit=1`` is the exit code it should have; an ``export`` holds for the commands after it. ``RUN`` stands for the latest run of the folder.
 ``not-run="why"`` exempts a block. Every page has a folder of its own, with the files of `files/`.
 """
 
@@ -27,6 +27,7 @@ _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)(?P<info>[^\n`]*)\n(?P<source>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+_EXPORT = re.compile(r"export (?P<name>\w+)=(?P<value>\S+)\s*(#.*)?$")
 _SAYS = re.compile(r'([\w-]+)=(?:"([^"]*)"|(\d+))')
 # Answers by a pipe of its own, so that examples may print.
 _INTERPRETER = """
@@ -156,6 +157,9 @@ class Folder:
             self._answers.close()
 
     def _command(self, example: Example, command: str, output: list[str]) -> None:
+        if exported := _EXPORT.match(command):
+            self._environment[exported["name"]] = exported["value"]
+            return
         if re.search(r"\bRUN\b", command):
             command = re.sub(r"\bRUN\b", self._latest_run(), command)
         done = self._bash(command)
