@@ -32,7 +32,7 @@ MetaflowException                                a user error: what, where, how 
 ├── AirflowApiError                              the Airflow REST API refused or could not be reached
 ├── LintWarn                                     ``issues``: all findings of the linter
 │   └── PyLintWarn
-├── CardException                                :mod:`airflow_mlflow_provider.cards.exception`
+├── CardException                                those of ``cards.exception``
 └── DataException                                artifacts and the store
     ├── UnpicklableArtifactException (TypeError)
     ├── UnreadableArtifactException              written with a module or codec this interpreter lacks
@@ -44,7 +44,7 @@ MetaflowException                                a user error: what, where, how 
     │   ├── StoreAccessDenied (PermissionError)
     │   └── StoreFull                            no space left, or a quota is used up
     ├── StoreURLError (ValueError)               a store URL that cannot be used
-    └── those of S3 and files                :mod:`airflow_mlflow_provider.datatools.exception`
+    └── MetaflowS3Exception, MetaflowLocal…      those of ``datatools.exception``
 MetaflowExceptionWrapper (Exception)             an exception of user code, as stored with its task
 ```
 

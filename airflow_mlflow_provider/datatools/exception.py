@@ -1,7 +1,7 @@
 """What can go wrong with objects of S3 and other stores, and with files.
 
 ```text
-DataException                                of :mod:`airflow_mlflow_provider.exception`
+DataException                                of ``airflow_mlflow_provider.exception``
 ├── MetaflowS3Exception                      an operation of the S3 client failed
 │   ├── MetaflowS3NotFound (FileNotFoundError)
 │   ├── MetaflowS3AccessDenied (PermissionError)
