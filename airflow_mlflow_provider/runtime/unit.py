@@ -41,6 +41,7 @@ from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, Uni
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
 from airflow_mlflow_provider.runtime.supervisor import Supervisor
 from airflow_mlflow_provider.runtime.task_result import result_of
+from airflow_mlflow_provider.runtime.zygote import SocketLauncher
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
@@ -48,6 +49,8 @@ from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 # A new interpreter costs some 150 ms, and a fork of a process with the whole of Airflow some 5 to 30 ms more than one of it.
 _MANY_TASKS: Final = 16
 _MUCH_MEMORY: Final = 100_000_000
+# A third of the processor time of others, where there is not enough for all.
+_NICER: Final = 5
 
 Emit = Callable[[AttemptKey, Stream, bytes], None]
 Started = Callable[[AttemptKey, int | None], None]
@@ -96,6 +99,7 @@ def _run(request: UnitRequest, observer: _Observer, flow: LaterLauncher) -> Unit
     if works:
         manifest = in_bundle(manifest, request.bundle)
         with _launcher(ledger, manifest, request.steps[0], flow, len(works)) as launcher:
+            _make_way(launcher)
             _schedule(request, manifest, ledger, launcher, observer, works, resume.results)
     return UnitResult(tuple(resume.results))
 
@@ -133,6 +137,12 @@ def _wants_small_process(tasks: int) -> bool:
     """Whether tasks are so many, and this process so large, that a new interpreter costs less than forks of this process."""
     largest = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return tasks >= _MANY_TASKS and largest >= _MUCH_MEMORY and new_process_forks()
+
+
+def _make_way(launcher: Launcher) -> None:
+    """Let what supervises go first: Airflow's scheduler and API server, and the heartbeats of other tasks, if they share this machine."""
+    if isinstance(launcher, SocketLauncher):
+        os.setpriority(os.PRIO_PROCESS, launcher.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICER)
 
 
 def _schedule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _SHARD = """
             status = dict(line.split(":", 1) for line in open(f"/proc/{self.forked_from}/status"))
             self.kilobytes = int(status["VmHWM"].split()[0])
             self.path = sys.path
+            self.niceness = os.nice(0)
             self.next(self.join)
 
         @step
@@ -35,6 +37,7 @@ _SHARD = """
             self.zygotes = sorted({i.forked_from for i in inputs})
             self.largest = max(i.kilobytes for i in inputs)
             self.paths = {tuple(i.path) for i in inputs}
+            self.niceness = {i.niceness for i in inputs}
             self.next(self.end)
 
         @step
@@ -53,5 +56,7 @@ def test_many_splits_of_a_shard_are_forked_from_a_small_process_of_their_own(tmp
     assert len(found.artifact("join", "zygotes")) == 1
     # A fork has all the memory of this process, Airflow and the tests' tools, and counts it as its own.
     assert found.artifact("join", "largest") < ours / 2
+    # Airflow's own processes go first.
+    assert found.artifact("join", "niceness") == {os.nice(0) + 5}
     (path,) = found.artifact("join", "paths")
     assert path[0] == str(file.path.parent)
