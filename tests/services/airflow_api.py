@@ -172,7 +172,7 @@ class AirflowApi:
         def report() -> str:
             return f"run {run_id} of {dag_id} to end\n{self.report(dag_id, run_id)}"
 
-        state = wait_until(ended, timeout, report, interval=0.1)
+        state = wait_until(ended, timeout, report, interval=0.1, longest_interval=1.0)
         assert state is not None
         if expected is not None and state != expected:
             raise AssertionError(

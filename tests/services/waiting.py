@@ -14,6 +14,7 @@ def wait_until(
     timeout: float,
     message: str | Callable[[], str],
     interval: float = POLL_SECONDS,
+    longest_interval: float = 0.0,
 ) -> Value:
     """Call `condition` until it gives a truthy value, and return that value.
 
@@ -22,11 +23,14 @@ def wait_until(
         timeout: seconds to wait at most; the condition is always tried at least twice.
         message: what was awaited; a callable is evaluated only when the wait failed, so it may be costly.
         interval: seconds between two calls.
+        longest_interval: seconds between two calls after long waiting, for what costs the awaited one time and stays once it is so: a
+            tenth of the time waited, up to this.
 
     Raises:
         AssertionError: the condition was still falsy after `timeout` seconds.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = began + timeout
     while True:
         value = condition()
         if value:
@@ -37,4 +41,4 @@ def wait_until(
                 return value
             text = message() if callable(message) else message
             raise AssertionError(f"waited {timeout:g} s for: {text} (last value: {value!r})")
-        time.sleep(interval)
+        time.sleep(max(interval, min(longest_interval, (time.monotonic() - began) / 10)))
