@@ -141,7 +141,9 @@ def _wants_small_process(tasks: int) -> bool:
 
 def _make_way(launcher: Launcher) -> None:
     """Let what supervises go first: Airflow's scheduler and API server, and the heartbeats of other tasks, if they share this machine."""
-    if isinstance(launcher, SocketLauncher):
+    if not isinstance(launcher, SocketLauncher):
+        return
+    with suppress(OSError):  # it has ended, or the machine forbids it: the tasks run all the same
         os.setpriority(os.PRIO_PROCESS, launcher.pid, os.getpriority(os.PRIO_PROCESS, 0) + _NICER)
 
 
