@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-_PACKAGE = str(Path(__file__).parent.parent)
+# Bytecode in an archive names the file as it is called in there.
+_PACKAGE = (str(Path(__file__).parent.parent), f"{__name__.partition('.')[0]}/")
 
 
 class SourceLocation(NamedTuple):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import TracebackType
 
-_OWN = str(Path(__file__).parent.parent)
+from airflow_mlflow_provider.flow.location import is_own_file
 
 
 def users_part(frames: TracebackType | None) -> TracebackType | None:
     """A traceback from the first frame outside this package; the whole of it if there is none."""
     found = frames
-    while found is not None and found.tb_frame.f_code.co_filename.startswith(_OWN):
+    while found is not None and is_own_file(found.tb_frame.f_code.co_filename):
         found = found.tb_next
     return found or frames

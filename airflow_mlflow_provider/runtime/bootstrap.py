@@ -6,13 +6,13 @@ in the image, it arrives here, with the flow's code. The protocol between pod an
 1. ``launch`` is a JSON object: ``store`` (URL), ``code`` (digest of the code package), ``image`` (for messages), and
    either ``request`` (what to run) or ``request_key`` (the key of the object that holds it).
 2. ``<store>/code/<digest>.tar.zst`` is read, checked against the digest and unpacked. It holds the flow's files in
-   ``flow/`` and this package in ``runtime/``. The folder is the one where the runtime looks for it, so that the package
+   ``flow/`` and this package in ``runtime.zip``. The folder is the one where the runtime looks for it, so that the package
    is read once, and not at all where ``temp_dir`` outlives the pod.
-3. ``runtime/`` becomes importable, and ``airflow_mlflow_provider.runtime.unit`` runs the request. Its exit code is the
+3. ``runtime.zip`` becomes importable, and ``airflow_mlflow_provider.runtime.unit`` runs the request. Its exit code is the
    pod's. From there on the store is told everything by the records.
 
 The store's client is only used in a child process: its threads would not survive the forks by which the runtime starts
-tasks.
+tasks. While that process fetches, this one imports what the runtime will.
 
 The packages that the runtime needs are the image's own. With the setting ``runtime_image``, an init container has put them
 into ``$MLFLOW_PROVIDER_RUNTIME``, in a folder for each version of Python, and any image will do.
@@ -23,6 +23,7 @@ read or is corrupted. The last line on the standard error, which Kubernetes keep
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -36,6 +37,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 NEEDED = ("blake3", "cloudpickle", "msgspec", "obstore", "zstandard")
+# What the runtime imports that is not its own, of what takes longest.
+IMPORTED_MEANWHILE = (
+    "msgspec",
+    "concurrent.futures.thread",
+    "difflib",
+    "inspect",
+    "logging",
+    "platform",
+    "socket",
+    "uuid",
+)
 OLDEST, NEWEST = (3, 10), (3, 13)
 UNUSABLE_IMAGE = 78
 UNREADABLE_CODE = 74
@@ -88,7 +100,7 @@ def place_runtime(image: str) -> None:
 
 
 def offer(folder: Path, position: int) -> None:
-    """Put a folder on the import path, at a position, and at the end of that of the Python processes started here."""
+    """Put a folder or zip archive on the import path, at a position, and at the end of that of the Python processes started here."""
     sys.path.insert(position, str(folder))
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join([*filter(None, inherited), str(folder)])
@@ -107,10 +119,15 @@ def check_packages(image: str) -> None:
         )
 
 
+def is_remote(store: str) -> bool:
+    """Whether a store is reached by its client, and not a folder."""
+    return "://" in store and not store.startswith("file://")
+
+
 def read(store: str, key: str) -> bytes:
     """Read an object of the store."""
     scheme, separator, _ = store.partition("://")
-    if scheme == "file" or not separator:
+    if not is_remote(store):
         from urllib.parse import unquote, urlsplit
 
         folder = unquote(urlsplit(store).path) if separator else store
@@ -167,6 +184,9 @@ def fetch_in_child(launch: dict[str, Any], folder: Path) -> str:
     """Fetch in a process of its own and return the request, as JSON."""
     handle, request_file = tempfile.mkstemp(prefix="mlflow-request-")
     os.close(handle)
+    if is_remote(launch["store"]):
+        # Takes long, and is in every process forked from here; it starts no threads before it is used.
+        importlib.import_module("obstore.store")
     child = os.fork()
     if child == 0:
         code = UNREADABLE_CODE
@@ -182,6 +202,8 @@ def fetch_in_child(launch: dict[str, Any], folder: Path) -> str:
             sys.stderr.flush()
         finally:
             os._exit(code)
+    for name in IMPORTED_MEANWHILE:
+        importlib.import_module(name)
     status = os.waitpid(child, 0)[1]
     if status:
         sys.exit(UNREADABLE_CODE)
@@ -201,7 +223,7 @@ def main(launch: dict[str, Any]) -> None:
     check_packages(launch["image"])
     folder = code_folder(launch["code"])
     request = fetch_in_child(launch, folder)
-    offer(folder / "runtime", 0)
+    offer(folder / "runtime.zip", 0)
     sys.argv = ["airflow_mlflow_provider.runtime.unit", request]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

@@ -64,6 +64,9 @@ def preload(store: str, *, cards: bool = False) -> None:
     prepare_decoders()
     open_store(store)
     if store.partition("://")[0] in REMOTE_SCHEMES:
+        # The store's client starts no threads before it is used.
+        import obstore.store  # noqa: F401
+
         import airflow_mlflow_provider.store._object  # noqa: F401
     if cards:
         # Cards stand above this room; naming them as text keeps the arrow pointing down.

@@ -58,13 +58,17 @@ class LoadReport(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-def later_launcher() -> LaterLauncher:
-    """Forks the zygote, or, where that is not safe, starts each task in an interpreter of its own."""
-    return _Forked() if start_method() == "fork" else _Spawned()
+def later_launcher(store: str | None = None) -> LaterLauncher:
+    """Forks the zygote, or, where that is not safe, starts each task in an interpreter of its own.
+
+    Args:
+        store: URL of the artifact store, if that is known already.
+    """
+    return _Forked(store) if start_method() == "fork" else _Spawned()
 
 
 class _Forked:
-    def __init__(self) -> None:
+    def __init__(self, store: str | None) -> None:
         ours, theirs = socket.socketpair()
         contexts: list[FlowContext] = []
 
@@ -72,7 +76,7 @@ class _Forked:
             ours.close()
             # What this process has registered for its own end is not for the ends of tasks.
             atexit._clear()
-            _load_as_ordered(theirs, contexts)
+            _load_as_ordered(theirs, contexts, store)
 
         self.launcher: Launcher = Zygote(lambda control: task_main(contexts[0], control), prepare)
         theirs.close()
@@ -108,9 +112,12 @@ class _Spawned:
         self._spawning.close()
 
 
-def _load_as_ordered(channel: socket.socket, contexts: list[FlowContext]) -> None:
-    import airflow_mlflow_provider.runtime.task  # noqa: F401 - while the order is on its way
+def _load_as_ordered(channel: socket.socket, contexts: list[FlowContext], store: str | None) -> None:
+    # While the order is on its way.
+    import airflow_mlflow_provider.runtime.task  # noqa: F401
 
+    if store is not None:
+        preload(store)
     order = receive(channel, LoadOrder)
     if order is None:
         os._exit(0)

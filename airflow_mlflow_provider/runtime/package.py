@@ -1,8 +1,9 @@
 """Code packages: a flow's files as one deterministic, content-addressed archive.
 
-Below ``flow/`` an archive holds the files of the flow's folder, and what decorators and mutators add; below ``runtime/``, when it is made for deployment, this
-package, so that an image with Python and a few light dependencies can run any step. Entries are sorted and carry no
-times or owners: the same files always give the same digest, which is that of the uncompressed archive.
+Below ``flow/`` an archive holds the files of the flow's folder, and what decorators and mutators add; as ``runtime.zip``, when it is
+made for deployment, this package, so that an image with Python and a few light dependencies can run any step. Entries are sorted and
+carry no times or owners: the same files always give the same digest, which is that of the uncompressed archive. With ``runtime.zip``
+this holds for one version of Python, whose bytecode is in it.
 """
 
 from __future__ import annotations
@@ -24,16 +25,19 @@ from airflow_mlflow_provider.exception import (
     NonUniqueFileNameToFilePathMappingException,
 )
 from airflow_mlflow_provider.runtime.package_cache import PackageCache
+from airflow_mlflow_provider.runtime.runtime_archive import own_home, runtime_archive
 from airflow_mlflow_provider.store.ledger import Ledger
 
 Source = Path | bytes
 
 DEFAULT_SUFFIXES = (".py", ".R", ".RDS")
 FLOW_FOLDER = "flow"
-RUNTIME_FOLDER = "runtime"
+RUNTIME_FILE = "runtime.zip"
 
 _SKIPPED = {"__pycache__", "node_modules", "site-packages", "dist-packages"}
 _MODE = 0o644
+# Written once and read by each pod.
+_LEVEL = 6
 
 
 class CodePackage(msgspec.Struct, frozen=True):
@@ -44,7 +48,7 @@ class CodePackage(msgspec.Struct, frozen=True):
         data: The archive, compressed with zstd.
         script: Path of the flow's file below ``flow/``, with ``/``.
         members: Paths in the archive.
-        size: Bytes of the uncompressed files.
+        size: Bytes of the uncompressed files, bytecode not counted.
         sources: Where each member comes from: a path, or what to call a content that is no file's.
     """
 
@@ -86,21 +90,22 @@ def build_package(
     files[f"{FLOW_FOLDER}/{flow_file.name}"] = flow_file.resolve()
     for source, name in contributions:
         _add(files, source, name)
-    if with_runtime:
-        package = Path(__file__).resolve().parent.parent
-        own = _files(package, (".py", ".json", ".typed"), (package / "frontend",))
-        files.update({f"{RUNTIME_FOLDER}/{package.name}/{name}": path for name, path in own})
+    own = _own_files() if with_runtime else {}
     sizes = {
         name: len(source) if isinstance(source, bytes) else source.stat().st_size
-        for name, source in files.items()
+        for name, source in {**files, **own}.items()
     }
     _check_size(sizes, max_mb)
-    cache = PackageCache(files)
-    digest, data = cache.get() or _compressed(files)
+    cache = PackageCache({**files, **own})
+    digest, data = cache.get() or _compressed(files, own)
     cache.keep(digest, data)
-    members = tuple(sorted(files))
-    sources = tuple(_shown(files[name]) for name in members)
-    return CodePackage(digest, data, flow_file.name, members, sum(sizes.values()), sources)
+    sources = {name: _shown(source) for name, source in files.items()}
+    if own:
+        sources[RUNTIME_FILE] = f"this package, from {own_home()}"
+    members = tuple(sorted(sources))
+    return CodePackage(
+        digest, data, flow_file.name, members, sum(sizes.values()), tuple(map(sources.__getitem__, members))
+    )
 
 
 def flow_contributions(flow_class: type) -> list[tuple[Source, str]]:
@@ -223,13 +228,25 @@ def _shown(source: Source) -> str:
     return f"content of {len(source)} bytes" if isinstance(source, bytes) else str(source)
 
 
-def _compressed(files: Mapping[str, Source]) -> tuple[str, bytes]:
+def _own_files() -> dict[str, Path]:
+    """The files that ``runtime.zip`` is made of, by their names in it; where this package is imported from one, that is it."""
+    home = own_home()
+    if home.is_file():
+        return {RUNTIME_FILE: home}
+    package = Path(__file__).resolve().parent.parent
+    found = _files(package, (".py", ".json", ".typed"), (package / "frontend",))
+    return {f"{package.name}/{name}": path for name, path in found}
+
+
+def _compressed(files: Mapping[str, Source], own: Mapping[str, Path]) -> tuple[str, bytes]:
     import blake3
     import zstandard
 
+    if own:
+        files = {**files, RUNTIME_FILE: own.get(RUNTIME_FILE) or runtime_archive(own)}
     archive = _archive(files)
     digest = blake3.blake3(archive, max_threads=blake3.blake3.AUTO).hexdigest()
-    return digest, zstandard.ZstdCompressor(level=3).compress(archive)
+    return digest, zstandard.ZstdCompressor(level=_LEVEL).compress(archive)
 
 
 def _archive(files: Mapping[str, Source]) -> bytes:

@@ -1,10 +1,11 @@
-"""The last code package made of each folder, on this machine: while no file has changed, none is read again."""
+"""The last code package made of each folder, on this machine: while no file has changed, and no Python that makes bytecode, none is read again."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
@@ -27,7 +28,7 @@ class PackageCache:
     def __init__(self, files: Mapping[str, Path | bytes]) -> None:
         import blake3
 
-        names, state = blake3.blake3(), blake3.blake3()
+        names, state = blake3.blake3(), blake3.blake3(MAGIC_NUMBER)
         newest = 0
         for name, source in sorted(files.items()):
             if isinstance(source, bytes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -81,8 +82,10 @@ def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRec
 
 def _stored(ledger: Ledger, flow: str, run: str) -> DoneRecord | None:
     """The run's own record, or that of the run it resumes if nothing in it has changed."""
-    own = ledger.done(members_key(flow, run))
-    carried = ledger.carried(flow, run).keys(flow, PARAMETERS_STEP).get(ROOT_TASK_ID)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        taken_over = thread.submit(ledger.carried, flow, run)
+        own = ledger.done(members_key(flow, run))
+    carried = taken_over.result().keys(flow, PARAMETERS_STEP).get(ROOT_TASK_ID)
     return ledger.done(carried) if own is None and carried is not None else own
 
 

@@ -2,8 +2,8 @@
 
 What happens, in order, and what a death at any point leaves behind:
 
-1. ``begin.json`` is put. A death from here on leaves a begun attempt, which readers ignore.
-2. The inputs are found, user code runs.
+1. ``begin.json`` is put, and meanwhile the inputs are found. A death from here on leaves a begun attempt, which readers ignore.
+2. User code runs.
 3. Large artifacts are put as blobs, small ones as one pack. Content-addressed, or under the attempt's own key: a
    death leaves objects that nothing refers to.
 4. ``done.json`` is put, create-only. This is the commit: all of the attempt becomes visible at once, or, if somebody
@@ -19,6 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
@@ -168,17 +169,9 @@ class _TaskRunner:
         self.cache = AttemptCache(ledger, context.manifest, assignment, waits)
 
     def run(self) -> TaskResult:
-        self.ledger.begin(
-            BeginRecord(
-                key=self.key,
-                started_at=self.started_at,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                metadata={k: str(v) for k, v in self.assignment.airflow.items()},
-            )
-        )
+        inputs = self._begin()
         try:
-            record = self._attempt()
+            record = self._attempt(inputs)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises becomes a record
             record = self._failure(error)
         self.ledger.commit(record)
@@ -188,19 +181,38 @@ class _TaskRunner:
             self.cards.finish(record)
         return result_of(record)
 
-    def _attempt(self) -> DoneRecord:
+    def _begin(self) -> TaskInputs | BaseException:
+        """Note that the attempt has begun and find what it starts from; what the latter raises is returned."""
+        begin = BeginRecord(
+            key=self.key,
+            started_at=self.started_at,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            metadata={k: str(v) for k, v in self.assignment.airflow.items()},
+        )
+        found: TaskInputs | BaseException
+        # The thread has ended when user code runs, which may fork.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            beginning = thread.submit(self.ledger.begin, begin)
+            try:
+                found = self._find_inputs()
+            except BaseException as error:  # noqa: BLE001 - becomes a record, once the attempt has begun
+                found = error
+        beginning.result()
+        return found
+
+    def _find_inputs(self) -> TaskInputs:
         parents = self.parents = self._parents()
         frames = self.frames = self.inputs.frames(parents)
-        inherited = self._inherited(parents)
-        reused = self.cache.reuse(TaskInputs(parents, inherited, frames), self.started_at)
-        return reused or self._run(parents, frames, inherited)
+        return TaskInputs(parents, self._inherited(parents), frames)
 
-    def _run(
-        self,
-        parents: tuple[DoneRecord, ...],
-        frames: tuple[Frame, ...],
-        inherited: dict[str, ArtifactEntry],
-    ) -> DoneRecord:
+    def _attempt(self, inputs: TaskInputs | BaseException) -> DoneRecord:
+        if isinstance(inputs, BaseException):
+            raise inputs
+        return self.cache.reuse(inputs, self.started_at) or self._run(inputs.inherited)
+
+    def _run(self, inherited: Mapping[str, ArtifactEntry]) -> DoneRecord:
+        parents, frames = self.parents, self.frames
         files = self.context.files
         task = BoundTask(
             self.key.step,

@@ -14,6 +14,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +38,7 @@ from airflow_mlflow_provider.runtime.logs import Stream
 from airflow_mlflow_provider.runtime.machine_cache import machine_cache
 from airflow_mlflow_provider.runtime.meeting import main_address, patience_of
 from airflow_mlflow_provider.runtime.package import FLOW_FOLDER, unpack_package
+from airflow_mlflow_provider.runtime.process import end_process
 from airflow_mlflow_provider.runtime.request import TaskResult, UnitRequest, UnitResult
 from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionScheduler
 from airflow_mlflow_provider.runtime.supervisor import Supervisor
@@ -75,7 +77,7 @@ def run_unit(
         MetaflowException: The unit could not be started: no code, no manifest, an import error of the flow's file …
         StoreException: The store failed.
     """
-    flow = later_launcher()
+    flow = later_launcher(None if callable(request) else request.store)
     try:
         return _run(request() if callable(request) else request, _Observer(emit, started), flow)
     finally:
@@ -84,12 +86,7 @@ def run_unit(
 
 def _run(request: UnitRequest, observer: _Observer, flow: LaterLauncher) -> UnitResult:
     ledger = Ledger(open_store(request.store))
-    if request.new_run is not None:
-        # What an earlier attempt of the start step pinned stays.
-        with suppress(ObjectExists):
-            ledger.create_run(request.new_run)
-    run = ledger.run(request.flow, request.run)
-    manifest = decode(ledger.blob(run.manifest), f"manifest of {request.flow}/{request.run}")
+    manifest = _pinned_manifest(ledger, request)
     resume = _Resume(ledger, manifest.graph, request)
     works = [work for path in request.paths for work in resume.works(path)]
     if request.fallback is not None:
@@ -102,6 +99,26 @@ def _run(request: UnitRequest, observer: _Observer, flow: LaterLauncher) -> Unit
             _make_way(launcher)
             _schedule(request, manifest, ledger, launcher, observer, works, resume.results)
     return UnitResult(tuple(resume.results))
+
+
+def _pinned_manifest(ledger: Ledger, request: UnitRequest) -> FlowManifest:
+    """The manifest that the run was started with; the run's record is made if the unit is its first one."""
+    new_run, manifest = request.new_run, None
+    if new_run is not None:
+        # Three requests that do not depend on each other.
+        with ThreadPoolExecutor(max_workers=3) as threads:
+            creating = threads.submit(ledger.create_run, new_run)
+            manifest = threads.submit(ledger.blob, new_run.manifest)
+            threads.submit(ledger.carried, request.flow, request.run)
+        # What an earlier attempt of the start step pinned stays.
+        with suppress(ObjectExists):
+            creating.result()
+    run = ledger.run(request.flow, request.run)
+    if manifest is None or new_run is None or run.manifest != new_run.manifest:
+        data = ledger.blob(run.manifest)
+    else:
+        data = manifest.result()
+    return decode(data, f"manifest of {request.flow}/{request.run}")
 
 
 @contextmanager
@@ -376,5 +393,13 @@ def main(arguments: list[str]) -> int:
     return 1 if result.failed or lost else 0
 
 
+def _exit_code() -> int:
+    try:
+        return main(sys.argv[1:])
+    except SystemExit as asked:  # of the bootstrap's handler of SIGTERM
+        return asked.code if isinstance(asked.code, int) else 1
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # Taking the interpreter apart takes long, and the pod is gone then.
+    end_process(_exit_code)

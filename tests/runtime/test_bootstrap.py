@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
-from blake3 import blake3
 
 from airflow_mlflow_provider.operators.kubernetes.command import bootstrap_source
 from airflow_mlflow_provider.store.location import open_store
+from tests.code_packages import stub_package
 from tests.services.s3 import S3Server
 
 # Stands in for the runtime of a package: says what it was given and how it can be ended.
 UNIT = """
-import json, pathlib, sys, airflow_mlflow_provider, threading
+import json, os, pathlib, sys, airflow_mlflow_provider
 assert __name__ == "__main__"
 here = pathlib.Path(airflow_mlflow_provider.__file__).parent
-assert "obstore" not in sys.modules and threading.active_count() == 1
+# The store's client has none either before it is used.
+assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
 print(json.dumps({"arguments": sys.argv[1:], "flow": (here.parent.parent / "flow" / "flow.py").read_text()}))
 sys.stdout.flush()
 if "wait" in sys.argv[1]:
@@ -33,23 +32,6 @@ if "wait" in sys.argv[1]:
     time.sleep(60)
 sys.exit(3 if "fail" in sys.argv[1] else 0)
 """
-
-
-def code_package() -> tuple[str, bytes]:
-    buffer = io.BytesIO()
-    files = {
-        "flow/flow.py": "print('flow')",
-        "runtime/airflow_mlflow_provider/__init__.py": "",
-        "runtime/airflow_mlflow_provider/runtime/__init__.py": "",
-        "runtime/airflow_mlflow_provider/runtime/unit.py": UNIT,
-    }
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
-    data = buffer.getvalue()
-    return blake3(data).hexdigest(), zstandard.compress(data)
 
 
 def start(launch: dict[str, Any], folder: Path, **environment: str) -> subprocess.Popen[str]:
@@ -78,7 +60,7 @@ def run(launch: dict[str, Any], folder: Path, **environment: str) -> subprocess.
 def stored(tmp_path: Path) -> tuple[str, str]:
     """URL of a store in a folder, and the digest of the package in it."""
     url = (tmp_path / "a store").as_uri()
-    digest, data = code_package()
+    digest, data = stub_package(UNIT, "print('flow')")
     open_store(url).put(f"code/{digest}.tar.zst", data)
     return url, digest
 
@@ -86,7 +68,7 @@ def stored(tmp_path: Path) -> tuple[str, str]:
 def test_the_code_comes_from_s3_and_runs_the_request(
     s3_server: S3Server, s3_bucket: str, tmp_path: Path
 ) -> None:
-    digest, data = code_package()
+    digest, data = stub_package(UNIT, "print('flow')")
     url = f"s3://{s3_bucket}/flows"
     open_store(url, cache=None).put(f"code/{digest}.tar.zst", data)
     wanted = {"steps": ["train"], "text": '$(HOME) \\ " ü 😀'}

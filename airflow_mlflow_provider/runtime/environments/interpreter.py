@@ -143,8 +143,10 @@ def environment_variables(python: Path) -> dict[str, str]:
 
 
 def _home_of_this_package() -> Path:
-    """A folder with this package and nothing else, for ``sys.path``."""
+    """A folder or archive with this package and nothing else, for ``sys.path``."""
     package = Path(__file__).resolve().parents[2]
+    if package.parent.is_file():
+        return package.parent
     if [entry.name for entry in package.parent.iterdir()] == [package.name]:
         return package.parent
     digest = hashlib.sha256(os.fsencode(package)).hexdigest()[:16]

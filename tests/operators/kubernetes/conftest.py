@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import pytest
-import zstandard
 from airflow.sdk import BaseOperator
-from blake3 import blake3
 
 from airflow_mlflow_provider.operators.kubernetes import GangUnit, PodUnit
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
+from tests.code_packages import stub_package
 from tests.kubernetes_standin import KubernetesStandin
 from tests.operators.kubernetes import flows, live
 from tests.operators.kubernetes.live import DeployInPods
@@ -157,15 +154,8 @@ def _arguments(
 
 
 def _store_code(url: str) -> str:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, text in {"__init__.py": "", "runtime/__init__.py": "", "runtime/unit.py": _UNIT}.items():
-            member = tarfile.TarInfo(f"runtime/airflow_mlflow_provider/{name}")
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
-    data = buffer.getvalue()
-    digest = blake3(data).hexdigest()
+    digest, data = stub_package(_UNIT)
     store = open_store(url, cache=None)
-    store.put(f"code/{digest}.tar.zst", zstandard.compress(data))
+    store.put(f"code/{digest}.tar.zst", data)
     store.close()
     return digest
