@@ -65,8 +65,7 @@ class UnitInPods:
         cache, waiting = self._cache(request), waiting or Patience(float(get("cache_wait_s")))
         # Only where nobody could wait before there was a pod does the pod wait itself.
         request = msgspec.structs.replace(request, waits=not cache.claims)
-        found = verdict(self._work.ledger, self._graph, request)
-        if request.retry_count and found.complete:
+        if request.retry_count and (found := verdict(self._work.ledger, self._graph, request)).complete:
             self._operator.log.info(
                 "An earlier try has finished the task; its record counts and no pod is needed."
             )

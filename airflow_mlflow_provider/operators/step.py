@@ -80,6 +80,11 @@ class FlowStepOperator(BaseOperator):
         self.split: Any = split
         self._label: InstanceLabel | None = None
         self.parameters = parameters
+        if split is None and parameters is None:
+            # For values that it has rendered, Airflow makes a request each time that a task starts.
+            self.template_fields = [
+                field for field in self.template_fields if field not in ("split", "parameters")
+            ]
         self._interruptible = False
         self._pods: UnitInPods | None = None
         self._ended: UnitResult | None = None

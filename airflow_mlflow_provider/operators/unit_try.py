@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_mlflow_provider.exception import MetaflowDataMissing, MetaflowNotFound
+from airflow_mlflow_provider.exception import MetaflowDataMissing
 from airflow_mlflow_provider.flow.graph import FlowGraph
 from airflow_mlflow_provider.operators.attempt import Attempt, attempt_of
 from airflow_mlflow_provider.operators.new_run import new_run
@@ -121,12 +121,13 @@ class UnitTry:
         """
         from airflow_mlflow_provider.store.hashing import digest_of
 
-        try:
-            digest = self.ledger.run(self.flow, self.run).manifest
-        except MetaflowNotFound:
-            if self.starts_run:
+        if self.starts_run:
+            found = self.ledger.load_runs(self.flow, [self.run])
+            if not found:
                 return self._deployed
-            raise
+            digest = found[0].manifest
+        else:
+            digest = self.ledger.run(self.flow, self.run).manifest
         if digest == digest_of([self._deployed.encoded], len(self._deployed.encoded)):
             return self._deployed
         return Deployment(decode(self.ledger.blob(digest), f"the manifest of run {self.run}"))

@@ -18,6 +18,7 @@ from typing import Any, Final
 from airflow.listeners import hookimpl
 
 _TASK_PROCESS: Final = "airflow_mlflow_provider.runtime.child"
+_POD_COMMAND: Final = "airflow_mlflow_provider.operators.kubernetes.command"
 _PARSING: Final = (
     "airflow_mlflow_provider.dag.load",
     "airflow_mlflow_provider.dag.flow_dag",
@@ -33,13 +34,17 @@ _STEPS: Final = (
     "airflow_mlflow_provider.runtime.task",
     "airflow_mlflow_provider.runtime.parents",
     "airflow_mlflow_provider.runtime.package",
+    # … what the end of a run is told with …
+    "airflow_mlflow_provider.client.summaries",
     # … and what the stores need.
     "airflow_mlflow_provider.store._local",
     "airflow_mlflow_provider.store._object",
+    "obstore.store",
     "blake3",
 )
 _PODS: Final = (
     "airflow_mlflow_provider.operators.in_pods",
+    _POD_COMMAND,
     "airflow.providers.cncf.kubernetes.operators.pod",
 )
 # By the command that starts a component of Airflow, and by what `preload` comes to.
@@ -67,6 +72,10 @@ def on_starting(component: Any) -> None:
         from airflow_mlflow_provider.runtime.child import prepare_decoders
 
         prepare_decoders()
+    if _POD_COMMAND in wanted:
+        from airflow_mlflow_provider.operators.kubernetes.command import bootstrap_source
+
+        bootstrap_source()
 
 
 def _choice() -> str:

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from airflow_mlflow_provider.operators.kubernetes.command import bootstrap_source
+from airflow_mlflow_provider.runtime.bootstrap import IMPORTED_MEANWHILE
 from airflow_mlflow_provider.store.location import open_store
 from tests.code_packages import stub_package
 from tests.services.s3 import S3Server
@@ -102,6 +103,12 @@ def test_the_package_is_read_once_where_the_folder_outlives_the_pod(
     assert run({"store": url, "code": digest, "request": {}}, tmp_path, **temporary).returncode == 0
     open_store(url).delete([f"code/{digest}.tar.zst"])
     assert run({"store": url, "code": digest, "request": {}}, tmp_path, **temporary).returncode == 0
+
+
+def test_what_is_imported_during_the_download_is_what_the_runtime_imports() -> None:
+    program = "import sys, airflow_mlflow_provider.runtime.unit; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(IMPORTED_MEANWHILE) <= set(ended.stdout.split())
 
 
 def test_a_corrupted_package_is_not_run(stored: tuple[str, str], tmp_path: Path) -> None:

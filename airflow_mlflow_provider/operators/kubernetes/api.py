@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -27,6 +27,7 @@ START_PATIENCE_S = 60.0
 WATCH_PATIENCE_S = 600.0
 # A request that gets no answer within this many seconds is repeated.
 REQUEST_TIMEOUT_S = 30.0
+_WATCH_BYTES = 1 << 16
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +93,31 @@ class PodApi:
             ),
             WATCH_PATIENCE_S,
         )
+
+    def watch(self, pod: Any, idle_s: float) -> Generator[bytes, None, None]:
+        """Pieces of what the API server says of a pod's changes since it was seen, as they come.
+
+        Args:
+            pod: The ``V1Pod`` as it was seen.
+            idle_s: Seconds without a word after which reading raises.
+
+        Raises:
+            ApiException: It was refused.
+            urllib3.exceptions.HTTPError: The server could not be reached, or was silent.
+        """
+        response = self._operator.client.list_namespaced_pod(
+            self.namespace,
+            field_selector=f"metadata.name={pod.metadata.name}",
+            resource_version=pod.metadata.resource_version,
+            watch=True,
+            _preload_content=False,
+            _request_timeout=(REQUEST_TIMEOUT_S, idle_s),
+        )
+        try:
+            yield from response.stream(_WATCH_BYTES)
+        finally:
+            response.close()
+            response.release_conn()
 
     def find(self, selector: str) -> list[Any]:
         """All pods with these labels."""

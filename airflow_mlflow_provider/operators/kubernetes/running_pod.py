@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_mlflow_provider.operators.kubernetes.api import PodApi
+from airflow_mlflow_provider.operators.kubernetes.changes import PodChanges
 from airflow_mlflow_provider.operators.kubernetes.logs import ContainerLog, Reading
 from airflow_mlflow_provider.operators.kubernetes.outcome import (
     PodOutcome,
@@ -25,7 +27,8 @@ from airflow_mlflow_provider.operators.kubernetes.refusal import refusal
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
-# The pause between two looks grows with the age of the pod, so that short ones cost no time and long ones no requests.
+# The pause between two looks where nobody tells of changes; it grows with the age of the pod, so that short ones cost no time and long
+# ones no requests. The longest one is also that between looks at a pod that does not change.
 _SHORTEST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _PAUSES_PER_AGE = 20
@@ -66,6 +69,7 @@ class RunningPod:
         self._log = log
         self._stopped = stopped
         self._hindrance = ""
+        self._changes = PodChanges(api)
         self._container_log = ContainerLog(api, self.name, lambda line: log.info("%s", f"{label}{line}"))
 
     @property
@@ -102,12 +106,16 @@ class RunningPod:
             if until is not None and time.monotonic() >= until:
                 return None
             if follow_log and started(self._pod) and time.monotonic() >= follow_at:
+                self._changes.close()
                 reading = self._container_log.follow()
                 looked_again = time.monotonic()
                 follow_at = looked_again + _FOLLOW_AGAIN_S[reading]
                 continue
-            age = time.monotonic() - looked_again
-            time.sleep(min(max(age / _PAUSES_PER_AGE, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S))
+            now = time.monotonic()
+            next_look = min(until or math.inf, follow_at if follow_at > now else math.inf)
+            pause = max((now - looked_again) / _PAUSES_PER_AGE, _SHORTEST_PAUSE_S)
+            longest = max(min(next_look - now, _LONGEST_PAUSE_S), _SHORTEST_PAUSE_S)
+            self._changes.wait(self._pod, longest, pause)
 
     def await_start(self) -> PodOutcome | None:
         """Look at the pod until its container runs; how it ended, if it has not come so far."""
@@ -115,7 +123,7 @@ class RunningPod:
             outcome = self.look()
             if outcome is not None or started(self._pod):
                 return outcome
-            time.sleep(_SHORTEST_PAUSE_S)
+            self._changes.wait(self._pod, _LONGEST_PAUSE_S, _SHORTEST_PAUSE_S)
 
     def finish(self, outcome: PodOutcome, on_finish_action: str) -> PodOutcome:
         """Pass on the rest of the log and remove the pod; nothing that fails here changes the outcome.
@@ -128,6 +136,7 @@ class RunningPod:
         Returns:
             The outcome, with what Kubernetes' events say of a pod that never started.
         """
+        self._changes.close()
         if started(self._pod):
             self._container_log.rest()
         elif outcome.reason != "Killed":

@@ -65,6 +65,20 @@ def test_a_pod_that_ends_well_is_followed_and_removed(
     assert the_pod(cluster)["deleted"]
 
 
+@pytest.mark.parametrize("code", [403, 404, 410, 500])
+def test_the_end_of_a_pod_is_seen_where_pods_cannot_be_watched(
+    cluster: KubernetesStandin, unit: Unit, code: int
+) -> None:
+    cluster.admin.fail("watch", "pods", times=100_000, code=code)
+    found = unit("import time\ntime.sleep(1)").run()
+    cluster.admin.forget_faults()
+    assert found.reason == "Completed"
+    asked = cluster.admin.requests(verb="watch", resource="pods")
+    assert asked
+    # Who may not is not going to be allowed to.
+    assert code != 403 or len(asked) == 1
+
+
 def test_the_pod_is_labelled_and_named_after_its_task(cluster: KubernetesStandin, unit: Unit) -> None:
     found = unit("pass", request={"paths": ((2, 7),), "attempt": 1}, try_number=2, labels={"team": "a"}).run()
     metadata = the_pod(cluster)["created"]["metadata"]
