@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from airflow_mlflow_provider.flow.parameters import Parameter, flow_parameters
 from airflow_mlflow_provider.plan.identity import PARAMETERS_STEP, ROOT_TASK_ID
 from airflow_mlflow_provider.runtime.context import FlowContext, constants
 from airflow_mlflow_provider.store.artifacts import ArtifactWriter
+from airflow_mlflow_provider.store.at_once import at_once
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
 
@@ -82,8 +82,8 @@ def store_run_members(context: FlowContext, ledger: Ledger, run: str) -> DoneRec
 
 def _stored(ledger: Ledger, flow: str, run: str) -> DoneRecord | None:
     """The run's own record, or that of the run it resumes if nothing in it has changed."""
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        taken_over = thread.submit(ledger.carried, flow, run)
+    with at_once(ledger.store, 1) as others:
+        taken_over = others.submit(ledger.carried, flow, run)
         own = ledger.done(members_key(flow, run))
     carried = taken_over.result().keys(flow, PARAMETERS_STEP).get(ROOT_TASK_ID)
     return ledger.done(carried) if own is None and carried is not None else own

@@ -19,7 +19,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
@@ -51,6 +50,7 @@ from airflow_mlflow_provider.runtime.step_cache import TaskInputs
 from airflow_mlflow_provider.runtime.take import static_transition, take_transition
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.store.artifacts import ArtifactReader, ArtifactWriter
+from airflow_mlflow_provider.store.at_once import at_once
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.records import (
     ArtifactEntry,
@@ -191,9 +191,9 @@ class _TaskRunner:
             metadata={k: str(v) for k, v in self.assignment.airflow.items()},
         )
         found: TaskInputs | BaseException
-        # The thread has ended when user code runs, which may fork.
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            beginning = thread.submit(self.ledger.begin, begin)
+        # A thread has ended when user code runs, which may fork.
+        with at_once(self.ledger.store, 1) as others:
+            beginning = others.submit(self.ledger.begin, begin)
             try:
                 found = self._find_inputs()
             except BaseException as error:  # noqa: BLE001 - becomes a record, once the attempt has begun

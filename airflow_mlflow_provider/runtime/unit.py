@@ -14,7 +14,6 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +43,7 @@ from airflow_mlflow_provider.runtime.scheduler import RegionOptions, RegionSched
 from airflow_mlflow_provider.runtime.supervisor import Supervisor
 from airflow_mlflow_provider.runtime.task_result import result_of
 from airflow_mlflow_provider.runtime.zygote import SocketLauncher
+from airflow_mlflow_provider.store.at_once import at_once
 from airflow_mlflow_provider.store.ledger import Ledger
 from airflow_mlflow_provider.store.location import open_store
 from airflow_mlflow_provider.store.records import AttemptKey, DoneRecord
@@ -106,10 +106,10 @@ def _pinned_manifest(ledger: Ledger, request: UnitRequest) -> FlowManifest:
     new_run, manifest = request.new_run, None
     if new_run is not None:
         # Three requests that do not depend on each other.
-        with ThreadPoolExecutor(max_workers=3) as threads:
-            creating = threads.submit(ledger.create_run, new_run)
-            manifest = threads.submit(ledger.blob, new_run.manifest)
-            threads.submit(ledger.carried, request.flow, request.run)
+        with at_once(ledger.store, 3) as requests:
+            creating = requests.submit(ledger.create_run, new_run)
+            manifest = requests.submit(ledger.blob, new_run.manifest)
+            requests.submit(ledger.carried, request.flow, request.run)
         # What an earlier attempt of the start step pinned stays.
         with suppress(ObjectExists):
             creating.result()
