@@ -117,5 +117,10 @@ class _Reader:
         return node.name, record.key.task, record
 
     def _record(self, step: str, task: str) -> DoneRecord | None:
-        record = self._ledger.newest_done(self._request.flow, self._request.run, step, task)
+        request = self._request
+        # That of this try is one request away; which others there are takes a listing.
+        own = self._ledger.done(AttemptKey(request.flow, request.run, step, task, request.attempt))
+        if own is not None:
+            return own
+        record = self._ledger.newest_done(request.flow, request.run, step, task)
         return record if record is not None and record.key.attempt >= self._oldest else None
