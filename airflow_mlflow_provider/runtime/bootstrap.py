@@ -29,7 +29,6 @@ import json
 import os
 import runpy
 import shutil
-import signal
 import sys
 import tarfile
 import tempfile
@@ -216,8 +215,6 @@ def fetch_in_child(launch: dict[str, Any], folder: Path) -> str:
 
 def main(launch: dict[str, Any]) -> None:
     """Bring the runtime and the flow's code into this process and run the request."""
-    # The first process of a container is not ended by SIGTERM unless it says so.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     check_python(launch["image"])
     place_runtime(launch["image"])
     check_packages(launch["image"])

@@ -59,7 +59,8 @@ def preload(store: str, *, cards: bool = False) -> None:
     import blake3  # noqa: F401 - hashes artifacts
 
     import airflow_mlflow_provider.runtime.task
-    from airflow_mlflow_provider.store.location import REMOTE_SCHEMES, open_store
+    from airflow_mlflow_provider.store.abc import REMOTE_SCHEMES
+    from airflow_mlflow_provider.store.location import open_store
 
     prepare_decoders()
     open_store(store)

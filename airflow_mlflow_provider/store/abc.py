@@ -36,6 +36,9 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from airflow_mlflow_provider.exception import MetaflowInternalError
 
+# Of the URLs of stores that are reached over a network.
+REMOTE_SCHEMES = ("s3", "gs", "az")
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from airflow_mlflow_provider.store.abc import Store
-from airflow_mlflow_provider.store.location import REMOTE_SCHEMES
+from airflow_mlflow_provider.store.abc import REMOTE_SCHEMES, Store
 
 
 def at_once(store: Store, most: int) -> Executor:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from airflow_mlflow_provider.exception import StoreURLError
-from airflow_mlflow_provider.store.abc import Store
+from airflow_mlflow_provider.store.abc import REMOTE_SCHEMES, Store
 
-REMOTE_SCHEMES = ("s3", "gs", "az")
 _FORMS = (
     "a folder, file:///folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or memory://name"
 )
