@@ -122,7 +122,8 @@ def _load_as_ordered(channel: socket.socket, contexts: list[FlowContext], store:
     if order is None:
         os._exit(0)
     manifest = msgspec.json.decode(order.manifest, type=FlowManifest)
-    preload(manifest.store)
+    if store is None:
+        preload(manifest.store)
     try:
         context = load_context(Path(order.file), manifest)
     except BaseException:  # noqa: BLE001 - the traceback travels to the supervisor

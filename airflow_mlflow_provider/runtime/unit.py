@@ -103,21 +103,20 @@ def _run(request: UnitRequest, observer: _Observer, flow: LaterLauncher) -> Unit
 
 def _pinned_manifest(ledger: Ledger, request: UnitRequest) -> FlowManifest:
     """The manifest that the run was started with; the run's record is made if the unit is its first one."""
-    new_run, manifest = request.new_run, None
-    if new_run is not None:
-        # Three requests that do not depend on each other.
-        with at_once(ledger.store, 3) as requests:
-            creating = requests.submit(ledger.create_run, new_run)
-            manifest = requests.submit(ledger.blob, new_run.manifest)
-            requests.submit(ledger.carried, request.flow, request.run)
-        # What an earlier attempt of the start step pinned stays.
-        with suppress(ObjectExists):
-            creating.result()
-    run = ledger.run(request.flow, request.run)
-    if manifest is None or new_run is None or run.manifest != new_run.manifest:
-        data = ledger.blob(run.manifest)
-    else:
-        data = manifest.result()
+    new_run = request.new_run
+    if new_run is None:
+        data = ledger.blob(ledger.run(request.flow, request.run).manifest)
+        return decode(data, f"manifest of {request.flow}/{request.run}")
+    # Three requests that do not depend on each other.
+    with at_once(ledger.store, 3) as requests:
+        creating = requests.submit(ledger.create_run, new_run)
+        wanted = requests.submit(ledger.blob, new_run.manifest)
+        requests.submit(ledger.carried, request.flow, request.run)
+    # What an earlier attempt of the start step pinned stays.
+    with suppress(ObjectExists):
+        creating.result()
+    pinned = ledger.run(request.flow, request.run).manifest
+    data = wanted.result() if pinned == new_run.manifest else ledger.blob(pinned)
     return decode(data, f"manifest of {request.flow}/{request.run}")
 
 
